@@ -1,0 +1,82 @@
+"""micrograd_cn: an autograd framework small enough to read, with PyTorch's interface.
+
+``import micrograd_cn as torch`` serves scripts as PyTorch does; `Value` is the same engine for single numbers.
+"""
+
+import importlib as _importlib
+import warnings as _warnings
+from math import e, inf, nan, pi
+from typing import TYPE_CHECKING
+from typing import Any as _Any
+
+# Infinity and NaN flow through silently, as in PyTorch. Only warnings raised by code in this package are concerned.
+_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"micrograd_cn\.")
+
+from micrograd_cn import autograd  # noqa: E402
+from micrograd_cn.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
+from micrograd_cn.autograd.modes import is_inference_mode_enabled  # noqa: E402
+from micrograd_cn.creation import (  # noqa: E402
+    arange, as_tensor, empty, empty_like, eye, from_numpy, full, full_like, is_tensor, linspace, meshgrid, ones,
+    ones_like, tensor, zeros, zeros_like,
+)  # fmt: skip
+from micrograd_cn.device import device  # noqa: E402
+from micrograd_cn.dtypes import (  # noqa: E402
+    bool, cdouble, cfloat, complex64, complex128, double, dtype, finfo, float, float16, float32, float64,
+    get_default_dtype, half, iinfo, int, int8, int16, int32, int64, long, promote_types, set_default_dtype, short, uint8,
+)  # fmt: skip
+from micrograd_cn.generator import Generator, default_generator  # noqa: E402
+from micrograd_cn.ops.elementwise import (  # noqa: E402
+    abs, abs as absolute, acos, acos as arccos, acosh, acosh as arccosh, scaled_add as add, asin, asin as arcsin, asinh, asinh
+    as arcsinh, atan, atan as arctan, atan2, atan2 as arctan2, atanh, atanh as arctanh, ceil, clamp, clamp as
+    clip, cos, cosh, div, div as divide, div as true_divide, erf, erfc, exp, exp2, expm1, floor, floor_divide,
+    fmod, frac, hypot, log, log10, log1p, log2, logaddexp, maximum, minimum, mul, mul as multiply, neg, neg as
+    negative, positive, pow, reciprocal, remainder, round, rsqrt, sign, sin, sinh, sqrt, square, sub, sub as
+    subtract, tan, tanh, trunc, trunc as fix, where,
+)  # fmt: skip
+from micrograd_cn.ops.comparison import (  # noqa: E402
+    bitwise_and, bitwise_not, bitwise_or, bitwise_xor, eq, ge, ge as greater_equal, gt, gt as greater, isfinite,
+    isinf, isnan, le, le as less_equal, logical_and, logical_not, logical_or, logical_xor, lt, lt as less, ne,
+    ne as not_equal,
+)  # fmt: skip
+from micrograd_cn.ops.reduction import (  # noqa: E402
+    all, amax, amin, any, argmax, argmin, cumprod, cumsum, logsumexp, mean, norm, prod, std, sum, var,
+)  # fmt: skip
+from micrograd_cn.ops.extremes import (  # noqa: E402
+    max, min,
+)  # fmt: skip
+from micrograd_cn.ops.shape import (  # noqa: E402
+    cat, chunk, flatten, flip, movedim, movedim as moveaxis, narrow, permute, ravel, reshape, roll, select,
+    split, squeeze, stack, swapaxes, swapaxes as swapdims, t, tile, transpose, tril, triu, unbind, unflatten,
+    unsqueeze, cat as concat, cat as concatenate,
+)  # fmt: skip
+from micrograd_cn.ops.indexing import (  # noqa: E402
+    gather, index_select, masked_fill, masked_select, take_along_dim,
+)  # fmt: skip
+from micrograd_cn.ops.linalg import (  # noqa: E402
+    bmm, dot, einsum, matmul, mm, mv, outer, outer as ger,
+)  # fmt: skip
+from micrograd_cn.ops.neural import (  # noqa: E402
+    log_softmax, relu, sigmoid, softmax,
+)  # fmt: skip
+from micrograd_cn.printing import set_printoptions  # noqa: E402
+from micrograd_cn.random import (  # noqa: E402
+    bernoulli, get_rng_state, initial_seed, manual_seed, multinomial, normal, rand, rand_like, randint, randn,
+    randn_like, randperm, seed, set_rng_state,
+)  # fmt: skip
+from micrograd_cn.tensor import Size, Tensor  # noqa: E402
+from micrograd_cn.value import Value  # noqa: E402
+
+if TYPE_CHECKING:
+    from micrograd_cn import nn, optim, viz
+
+__version__ = "0.1.0"
+newaxis = None
+
+# Rooms that are not needed to compute load when they are first entered: `import micrograd_cn` stays quick.
+_ROOMS = {"nn", "optim", "viz", "testing", "utils", "datasets"}
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _ROOMS:
+        return _importlib.import_module(f"micrograd_cn.{name}")
+    raise AttributeError(f"module 'micrograd_cn' has no attribute {name!r}")

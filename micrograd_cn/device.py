@@ -1,0 +1,47 @@
+"""The device a tensor lives on: always the CPU; the class exists so that scripts which name one go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+KINDS = ("cpu", "cuda", "mps", "xpu", "meta")
+
+
+class device:
+    """``torch.device``: a kind and an optional index. Only "cpu" holds tensors here.
+
+    Raises:
+        RuntimeError: for a string that names no device.
+    """
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: Any, index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        kind, _, number = str(type).partition(":")
+        if kind not in KINDS or (number and not number.isdigit()):
+            raise RuntimeError(f"Expected one of {', '.join(KINDS)} device type at start of device string: {type}")
+        self.type: str = kind
+        self.index: int | None = int(number) if number else index
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+
+CPU = device("cpu")
+
+
+def require_cpu(where: Any) -> None:
+    """Raise RuntimeError unless ``where`` (None, a string or a device) is the CPU."""
+    if where is not None and device(where).type != "cpu":
+        raise RuntimeError(f"there is no device {str(where)!r} here: micrograd_cn computes on the CPU; use device='cpu'")

@@ -1,0 +1,212 @@
+"""Element types: PyTorch's names for NumPy's dtypes, and PyTorch's rules of promotion.
+
+NumPy and PyTorch agree on what float32 is and disagree on what happens when types meet:
+``int64 + float32`` is float64 in NumPy and float32 in PyTorch. This module holds PyTorch's rules
+(https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class dtype:
+    """An element type such as ``float32``; there is one object for each.
+
+    Attributes:
+        numpy: the NumPy dtype with the same bits.
+        category: 0 for bool, 1 for integers, 2 for floats, 3 for complex numbers.
+    """
+
+    __slots__ = ("_name", "category", "numpy")
+
+    def __init__(self, name: str, numpy_type: Any, category: int) -> None:
+        self._name = name
+        self.numpy = np.dtype(numpy_type)
+        self.category = category
+
+    @property
+    def is_floating_point(self) -> bool:
+        """True for float16, float32 and float64."""
+        return self.category == 2
+
+    @property
+    def is_complex(self) -> bool:
+        """True for complex64 and complex128."""
+        return self.category == 3
+
+    @property
+    def is_signed(self) -> bool:
+        """True where negative numbers can be held."""
+        return self.numpy.kind in "ifc"
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes an element takes."""
+        return self.numpy.itemsize
+
+    def __repr__(self) -> str:
+        return f"torch.{self._name}"
+
+    def __reduce__(self) -> str:
+        return self._name
+
+
+bool = dtype("bool", np.bool_, 0)
+uint8 = dtype("uint8", np.uint8, 1)
+int8 = dtype("int8", np.int8, 1)
+int16 = dtype("int16", np.int16, 1)
+int32 = dtype("int32", np.int32, 1)
+int64 = dtype("int64", np.int64, 1)
+float16 = dtype("float16", np.float16, 2)
+float32 = dtype("float32", np.float32, 2)
+float64 = dtype("float64", np.float64, 2)
+complex64 = dtype("complex64", np.complex64, 3)
+complex128 = dtype("complex128", np.complex128, 3)
+short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
+cfloat, cdouble = complex64, complex128
+
+ALL = (bool, uint8, int8, int16, int32, int64, float16, float32, float64, complex64, complex128)
+FROM_NUMPY = {d.numpy: d for d in ALL}
+
+# The older names that Tensor.type() answers: "torch.FloatTensor".
+TYPE_NAMES = {
+    bool: "BoolTensor", uint8: "ByteTensor", int8: "CharTensor", int16: "ShortTensor",
+    int32: "IntTensor", int64: "LongTensor", float16: "HalfTensor", float32: "FloatTensor",
+    float64: "DoubleTensor", complex64: "ComplexFloatTensor", complex128: "ComplexDoubleTensor",
+}  # fmt: skip
+# How error messages spell a type: "expected scalar type Long".
+SCALAR_NAMES = {d: name.removesuffix("Tensor") for d, name in TYPE_NAMES.items()}
+
+_default = float32
+
+
+def get_default_dtype() -> dtype:
+    """The type of ``tensor(1.5)`` and ``zeros(3)``; float32 unless `set_default_dtype` changed it."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Make ``d`` the default floating type.
+
+    Raises:
+        TypeError: if ``d`` is no floating point dtype.
+    """
+    global _default
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")
+    _default = d
+
+
+def from_numpy(numpy_dtype: Any) -> dtype:
+    """The dtype with the same bits as a NumPy dtype.
+
+    Raises:
+        TypeError: for one that tensors cannot hold (strings, objects, unsigned 16 to 64 bits).
+    """
+    try:
+        return FROM_NUMPY[np.dtype(numpy_dtype)]
+    except (KeyError, TypeError):
+        supported = ", ".join(d._name for d in ALL)
+        raise TypeError(
+            f"can't convert np.ndarray of type {numpy_dtype}. The only supported types are: {supported}."
+        ) from None
+
+
+def to_numpy(d: Any) -> np.dtype[Any]:
+    """The NumPy dtype for a dtype, a Python type (``float``, ``int``, ``bool``) or a NumPy type.
+
+    Raises:
+        TypeError: if it names no type that tensors can hold.
+    """
+    if isinstance(d, dtype):
+        return d.numpy
+    if d is _PYTHON["float"]:
+        return np.dtype(np.float64)
+    return from_numpy(d).numpy
+
+
+_PYTHON = {"bool": type(True), "int": type(1), "float": type(1.0), "complex": type(1j)}
+_SCALAR_CATEGORY = {_PYTHON["bool"]: 0, _PYTHON["int"]: 1, _PYTHON["float"]: 2, _PYTHON["complex"]: 3}
+
+
+def scalar_dtype(value: Any) -> dtype:
+    """The dtype a Python number has when it stands alone: bool, int64, the default float or complex64."""
+    category = _SCALAR_CATEGORY[type(value)]
+    if category == 3:
+        return complex128 if _default is float64 else complex64
+    return (bool, int64, _default)[category]
+
+
+def promote_types(a: dtype, b: dtype) -> dtype:
+    """The smallest dtype that holds both, by PyTorch's table.
+
+    Differs from NumPy where integers meet floats: the float's own width is kept. Complex meets
+    float64 in complex128.
+    """
+    if a is b:
+        return a
+    if a.category < b.category:
+        a, b = b, a
+    if a.category == 3:
+        wide = complex128 in (a, b) or b is float64
+        return complex128 if wide else complex64
+    if a.category == 2 and b.category < 2:
+        return a
+    return FROM_NUMPY[np.promote_types(a.numpy, b.numpy)]
+
+
+def result_type(dimensioned: list[dtype], zero_dim: list[dtype], scalars: list[dtype]) -> dtype:
+    """The dtype of an element-wise operation: tensors with dimensions decide; 0-dim tensors and then
+    Python numbers only matter where their category (bool < int < float < complex) is higher.
+
+    Args:
+        dimensioned: dtypes of the tensors with at least one dimension.
+        zero_dim: dtypes of the 0-dim tensors.
+        scalars: `scalar_dtype` of the Python numbers.
+    """
+    result: dtype | None = None
+    for group in (dimensioned, zero_dim, scalars):
+        group_type: dtype | None = None
+        for d in group:
+            group_type = d if group_type is None else promote_types(group_type, d)
+        if group_type is None:
+            continue
+        if result is None:
+            result = group_type
+        elif group_type.category > result.category:
+            # complex64 over float64 must not lose width
+            result = promote_types(group_type, result) if group_type.category == 3 else group_type
+    assert result is not None, "result_type needs at least one operand"
+    return result
+
+
+class finfo:
+    """Limits of a floating type: ``eps``, ``max``, ``min``, ``tiny``, ``resolution``, ``bits``, ``dtype``."""
+
+    def __init__(self, type: dtype | None = None) -> None:
+        info = np.finfo((type or _default).numpy)
+        self.bits = info.bits
+        self.dtype = (type or _default)._name
+        self.eps, self.max, self.min = info.eps.item(), info.max.item(), info.min.item()
+        self.tiny = self.smallest_normal = info.tiny.item()
+        self.resolution = info.resolution.item()
+
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        )
+
+
+class iinfo:
+    """Limits of an integer type: ``min``, ``max``, ``bits``, ``dtype``."""
+
+    def __init__(self, type: dtype) -> None:
+        info = np.iinfo(type.numpy)
+        self.bits, self.min, self.max, self.dtype = info.bits, info.min, info.max, type._name
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

@@ -1,0 +1,188 @@
+"""The methods of a tensor that come from the table: every row and composed function, operators, in-place forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from micrograd_cn import dtypes
+from micrograd_cn.numpy_protocol import NumpyProtocol
+from micrograd_cn.ops import comparison, elementwise, linalg, shape
+from micrograd_cn.ops.table import FUNCTIONS, TABLE
+
+# Rows that are no method in PyTorch: parts of composed functions, and functions of torch.nn.functional.
+_NO_METHODS = {
+    "concat", "join", "batched", "contract", "put", "replaced", "pick", "slice", "pick_along", "max_along", "min_along",
+    "index", "variance", "deviation", "vector_norm", "linear", "mse_loss", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "cross_entropy", "nll_loss", "elu", "silu", "gelu", "softplus", "leaky_relu",
+    "logsigmoid",
+}  # fmt: skip
+# Functions that PyTorch has as functions only.
+_FUNCTIONS_ONLY = {"cat", "stack", "einsum"}
+# PyTorch's second names.
+ALIASES = {
+    "absolute": "abs", "negative": "neg", "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
+    "arctanh": "atanh", "clip": "clamp", "fix": "trunc", "not_equal": "ne", "greater": "gt", "greater_equal": "ge",
+    "less": "lt", "less_equal": "le", "swapdims": "swapaxes", "moveaxis": "movedim", "ger": "outer",
+}  # fmt: skip
+
+
+class TableMethods(NumpyProtocol):
+    """What `Tensor` inherits from the table."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+        def _become(self, change: Callable[..., Any], *args: Any, **named: Any) -> Any: ...
+
+    __add__ = __radd__ = elementwise.add
+    __mul__ = __rmul__ = elementwise.mul
+    __sub__ = elementwise.sub
+    __truediv__ = elementwise.div
+    __floordiv__ = elementwise.floor_divide
+    __mod__ = elementwise.remainder
+    __pow__ = elementwise.pow
+    __matmul__ = linalg.matmul
+    __neg__ = elementwise.neg
+    __pos__ = elementwise.positive
+    __abs__ = elementwise.abs
+    __invert__ = comparison.bitwise_not
+    __and__ = __rand__ = comparison.bitwise_and
+    __or__ = __ror__ = comparison.bitwise_or
+    __xor__ = __rxor__ = comparison.bitwise_xor
+    __lt__, __le__, __gt__, __ge__ = comparison.lt, comparison.le, comparison.gt, comparison.ge
+
+    def __eq__(self, other: object) -> Any:
+        return False if other is None else comparison.eq(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return True if other is None else comparison.ne(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return elementwise.sub(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return elementwise.div(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return elementwise.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Any:
+        return elementwise.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Any:
+        return elementwise.pow(other, self)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return linalg.matmul(other, self)
+
+    # --- forms that take a shape or a type as PyTorch's methods do ---------------------------------------------------
+
+    def view(self, *size: Any) -> Any:
+        """The same memory in another shape, or (``view(dtype)``) read as another type.
+
+        Raises:
+            RuntimeError: where the memory does not allow it: use reshape().
+        """
+        if len(size) == 1 and isinstance(size[0], dtypes.dtype):
+            return self._constant(self._raw.view(size[0].numpy))
+        out = shape.view(self, shape.sizes(size))
+        if out._view is None and out.numel():
+            raise RuntimeError(
+                f"view size is not compatible with input tensor's size and stride (shape {list(self.shape)}, stride "
+                f"{list(self.stride())}): at least one dimension spans across two contiguous subspaces. Use .reshape(...) "
+                "instead."
+            )
+        return out
+
+    def view_as(self, other: Any) -> Any:
+        """The same memory in the shape of ``other``."""
+        return self.view(other.shape)
+
+    def reshape_as(self, other: Any) -> Any:
+        """The tensor in the shape of ``other``."""
+        return self.reshape(other.shape)
+
+    def expand(self, *sizes: Any) -> Any:
+        """The tensor broadcast to ``sizes`` without a copy; -1 keeps a length."""
+        return shape.expand(self, shape.sizes(sizes))
+
+    def expand_as(self, other: Any) -> Any:
+        """The tensor broadcast to the shape of ``other``."""
+        return shape.expand(self, tuple(other.shape))
+
+    def permute(self, *dims: Any) -> Any:
+        """The tensor with its dimensions in the order ``dims``."""
+        return shape.permute(self, shape.sizes(dims))
+
+    def flip(self, *dims: Any) -> Any:
+        """A copy with the order along ``dims`` reversed."""
+        return shape.flip(self, shape.sizes(dims))
+
+    def where(self, condition: Any, other: Any) -> Any:
+        """The tensor where ``condition`` holds, ``other`` elsewhere."""
+        return elementwise.where(condition, self, other)
+
+    def masked_fill_(self, mask: Any, value: Any) -> Any:
+        """Set the elements where ``mask`` is True to ``value``; returns itself."""
+        return self._become(FUNCTIONS["masked_fill"], mask, value)
+
+    def equal(self, other: Any) -> bool:
+        """True if shape and all elements are the same."""
+        return tuple(self.shape) == tuple(other.shape) and bool((self._raw == other._raw).all())
+
+    def allclose(self, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+        """True if ``|self - other| <= atol + rtol * |other|`` everywhere."""
+        import numpy as np
+
+        return bool(np.allclose(self._raw, other._raw, rtol, atol, equal_nan))
+
+    def nonzero(self, *, as_tuple: bool = False) -> Any:
+        """The positions of the elements that are not zero: a row each ``(n, ndim)``, or a vector a dimension."""
+        found = [self._constant(i) for i in self._raw.nonzero()]
+        return tuple(found) if as_tuple else shape.stack(found, 1) if found else self._constant(self._raw.reshape(-1)[:0].reshape(0, 0))
+
+
+def _conversion(d: dtypes.dtype) -> Callable[[Any], Any]:
+    def convert(self: Any) -> Any:
+        return self.to(d)
+
+    convert.__doc__ = f"The tensor in {d}."
+    return convert
+
+
+for _name in ("float", "double", "half", "int", "long", "short", "bool"):
+    setattr(TableMethods, _name, _conversion(getattr(dtypes, _name)))
+TableMethods.byte, TableMethods.char = _conversion(dtypes.uint8), _conversion(dtypes.int8)  # type: ignore[attr-defined]
+
+
+def _in_place(call: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **named: Any) -> Any:
+        return self._become(call, *args, **named)
+
+    method.__name__, method.__doc__ = name, f"Become ``{name[:-1]}(self, ...)`` in place; returns itself."
+    return method
+
+
+def _attach() -> None:
+    own = vars(TableMethods)
+    methods = {n: f for n, f in (TABLE | FUNCTIONS).items() if n not in _NO_METHODS | _FUNCTIONS_ONLY}
+    methods |= {alias: methods[name] for alias, name in ALIASES.items()}
+    for name, call in methods.items():
+        if name not in own:
+            setattr(TableMethods, name, call)
+        row = getattr(TABLE.get(ALIASES.get(name, name)), "primitive", None)
+        if row is not None and row.elementwise and name != "where":
+            setattr(TableMethods, f"{name}_", _in_place(call, f"{name}_"))
+    for operator, name in (
+        ("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("floordiv", "floor_divide"),
+        ("mod", "remainder"), ("pow", "pow"), ("and", "bitwise_and"), ("or", "bitwise_or"), ("xor", "bitwise_xor"),
+    ):  # fmt: skip
+        setattr(TableMethods, f"__i{operator}__", vars(TableMethods)[f"{name}_"])
+
+
+_attach()

@@ -1,0 +1,8 @@
+"""``torch.nn``: layers, losses, containers, and what initialises them."""
+
+from micrograd_cn.nn import functional, init
+from micrograd_cn.nn.modules import *  # noqa: F403
+from micrograd_cn.nn.modules import __all__ as _modules
+from micrograd_cn.nn.parameter import Buffer, Parameter
+
+__all__ = ["Buffer", "Parameter", "functional", "init", *_modules]

@@ -1,0 +1,220 @@
+"""Activation functions and softmax. ``input`` may have any shape, and the result has the same.
+
+The formulas with a rule of their own stand in `micrograd_cn.ops.neural`; the others are composed here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from micrograd_cn.dtypes import dtype as dtype_type
+from micrograd_cn.ops import neural
+from micrograd_cn.ops.elementwise import tanh as _tanh
+from micrograd_cn.ops.elementwise import where
+from micrograd_cn.tensor import Tensor
+
+# Klambauer, Unterthiner, Mayr and Hochreiter, "Self-Normalizing Neural Networks", 2017: the fixed point of SELU.
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+
+gelu = neural.gelu
+softplus = neural.softplus
+logsigmoid = neural.logsigmoid
+
+
+def _apply(function: Callable[..., Tensor], input: Tensor, inplace: bool, *settings: Any) -> Tensor:
+    """``function(input, *settings)``; if ``inplace``, written over ``input``.
+
+    The function then reads a copy, so that what its rule keeps outlives the write.
+    """
+    if inplace:
+        return input._become(lambda x: function(x.clone(), *settings))
+    return function(input, *settings)
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``max(input, 0)``; ``inplace`` writes the result over ``input``."""
+    return input.relu_() if inplace else neural.relu(input)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """``1 / (1 + exp(-input))``."""
+    return neural.sigmoid(input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """Hyperbolic tangent."""
+    return _tanh(input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """``input`` above 0 and ``negative_slope * input`` below."""
+    return _apply(neural.leaky_relu, input, inplace, negative_slope)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """``input`` above 0 and ``alpha * (exp(input) - 1)`` below."""
+    return _apply(neural.elu, input, inplace, alpha)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``scale * elu(input, alpha)`` with the constants that keep mean 0 and variance 1. Klambauer et al., 2017."""
+    return _apply(neural.elu, input, inplace, SELU_ALPHA, SELU_SCALE)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """``input`` above 0 and ``alpha * (exp(input / alpha) - 1)`` below. Barron, 2017.
+
+    Raises:
+        RuntimeError: if ``alpha`` is 0.
+    """
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _apply(neural.elu, input, inplace, alpha, 1.0, 1 / alpha)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``input * sigmoid(input)``, also called swish."""
+    return _apply(neural.silu, input, inplace)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """``input * tanh(softplus(input))``. Misra, 2019."""
+    return _apply(lambda x: x * _tanh(neural.softplus(x)), input, inplace)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """``input`` kept between ``min_val`` and ``max_val``. Unlike `clamp`, its derivative is 0 on the bounds, too.
+
+    Raises:
+        ValueError: if the bounds cross.
+    """
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    return _apply(_hardtanh, input, inplace, min_val, max_val)
+
+
+def _hardtanh(x: Tensor, low: float, high: float) -> Tensor:
+    return where((x > low) & (x < high), x, x.detach().clamp(low, high))
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """``min(max(input, 0), 6)``. Howard et al., "MobileNets", 2017."""
+    return _apply(_hardtanh, input, inplace, 0, 6)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """``relu6(input + 3) / 6``: a sigmoid made of straight lines. Howard et al., 2019."""
+    return _apply(lambda x: _hardtanh(x + 3.0, 0.0, 6.0) / 6.0, input, inplace)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """``input * relu6(input + 3) / 6``. Howard et al., "MobileNetV3", 2019."""
+    return _apply(lambda x: x * _hardtanh(x + 3.0, 0.0, 6.0) / 6.0, input, inplace)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """``input`` where it is above ``threshold``, and ``value`` elsewhere."""
+    return _apply(lambda x: where(x > threshold, x, value), input, inplace)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """``input`` where it is farther than ``lambd`` from 0, and 0 elsewhere."""
+    return where((input >= -lambd) & (input <= lambd), 0, input)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """``input`` moved by ``lambd`` towards 0, and 0 where it is nearer than that.
+
+    Raises:
+        RuntimeError: if ``lambd`` is negative.
+    """
+    if lambd < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, 0))
+
+
+def softsign(input: Tensor) -> Tensor:
+    """``input / (1 + |input|)``."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """``input - tanh(input)``."""
+    return input - _tanh(input)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """``input`` above 0 and ``weight * input`` below, the slope being learned. He et al., 2015.
+
+    Args:
+        input: ``(N, C, ...)``, or any shape if there is one slope.
+        weight: slopes ``(C,)``, or ``(1,)`` for one that serves all.
+
+    Raises:
+        RuntimeError: if the number of slopes is neither 1 nor the number of channels.
+    """
+    slopes = weight.numel()
+    if slopes != 1:
+        if input.ndim == 0:
+            raise RuntimeError("Not allow zero-dim input tensor.")
+        channels = input.shape[1] if input.ndim > 1 else 1
+        if channels != slopes:
+            raise RuntimeError(
+                "Mismatch of parameter numbers and input channel size. "
+                f"Found parameter numbers = {slopes} and channel size = {channels}."
+            )
+        weight = weight.reshape(1, slopes, *(1,) * (input.ndim - 2))
+    return where(input > 0, input, weight * input)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """``a * sigmoid(b)``, where ``a`` and ``b`` are the halves of ``input`` along ``dim``. Dauphin et al., 2016.
+
+    Raises:
+        RuntimeError: if the size along ``dim`` is odd or there is no dimension.
+    """
+    if input.ndim == 0:
+        raise RuntimeError("glu does not support scalars because halving size must be even")
+    if input.shape[dim] % 2:
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {dim % input.ndim} is size {input.shape[dim]}"
+        )
+    a, b = input.chunk(2, dim)
+    return a * neural.sigmoid(b)
+
+
+def _softmax_dim(name: str, dim: int | None, ndim: int, stacklevel: int) -> int:
+    """``dim``, or the one that older code meant by leaving it out."""
+    if dim is not None:
+        return dim
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel + 1,
+    )
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype_type | None = None) -> Tensor:
+    """``exp(input) / sum(exp(input))`` along ``dim``: positive numbers that sum to 1.
+
+    Args:
+        input: floating point, of any shape.
+        dim: the dimension along which the result sums to 1. Leaving it out is deprecated.
+        dtype: what to convert ``input`` to first.
+    """
+    dim = _softmax_dim("softmax", dim, input.ndim, _stacklevel)
+    return neural.softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype_type | None = None) -> Tensor:
+    """``log(softmax(input))`` along ``dim``, without underflow; arguments as for `softmax`."""
+    dim = _softmax_dim("log_softmax", dim, input.ndim, _stacklevel)
+    return neural.log_softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype_type | None = None) -> Tensor:
+    """``softmax(-input)``: small numbers get the large shares; arguments as for `softmax`."""
+    dim = _softmax_dim("softmin", dim, input.ndim, _stacklevel)
+    return softmax(-input, dim, dtype=dtype)

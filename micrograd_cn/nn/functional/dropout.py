@@ -1,0 +1,138 @@
+"""Dropout: random parts of a tensor set to zero, the rest scaled up. Masks follow PyTorch's random stream."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+
+from micrograd_cn.dtypes import SCALAR_NAMES
+from micrograd_cn.nn.functional.activation import SELU_ALPHA, SELU_SCALE
+from micrograd_cn.random import default_generator
+from micrograd_cn.tensor import Tensor
+
+
+def _check_probability(p: float) -> None:
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def _drop(input: Tensor, p: float, inplace: bool, shape: tuple[int, ...]) -> Tensor:
+    """``input * mask / (1 - p)`` with a mask of the given shape, each entry of which is 0 with probability ``p``."""
+    if not input.is_floating_point():
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {SCALAR_NAMES[input.dtype]}")
+    kind = input.dtype.numpy
+    if p < 1:
+        factor = Tensor._wrap(default_generator.bernoulli(1 - p, shape).astype(kind) / kind.type(1 - p))
+    else:  # PyTorch draws nothing here
+        factor = Tensor._wrap(np.zeros((), kind))
+    return input.mul_(factor) if inplace else input * factor
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Each element becomes 0 with probability ``p``, and is divided by ``1 - p`` otherwise.
+
+    Args:
+        input: floating point, of any shape.
+        p: probability of a zero.
+        training: False returns ``input`` itself.
+        inplace: write the result over ``input``.
+
+    Raises:
+        ValueError: if ``p`` is not in [0, 1].
+
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, 2014.
+    """
+    _check_probability(p)
+    if p == 0 or not training or input.numel() == 0:
+        return input
+    return _drop(input, p, inplace, input.shape)
+
+
+def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool, batched: bool) -> Tensor:
+    """One draw for each channel: ``(N, C, ...)``, or ``(C, ...)`` if not ``batched``."""
+    leading = 2 if batched else 1
+    if input.ndim < leading:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    if p == 0 or not training or input.numel() == 0:
+        return input
+    return _drop(input, p, inplace, (*input.shape[:leading], *(1,) * (input.ndim - leading)))
+
+
+def _warn_dimensions(name: str, spatial: int, ndim: int) -> None:
+    if ndim not in (spatial + 1, spatial + 2):
+        warnings.warn(
+            f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a "
+            "future release. To retain the behavior and silence this warning, please use dropout instead. Note "
+            f"that {name} exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, a "
+            f"channel dimension, and an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
+            stacklevel=3,
+        )
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """`dropout` of whole channels of ``(N, C, L)`` or ``(C, L)``. Tompson et al., 2015.
+
+    Raises:
+        ValueError: if ``p`` is not in [0, 1].
+        RuntimeError: for another number of dimensions.
+    """
+    _check_probability(p)
+    if input.ndim not in (2, 3):
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d exists "
+            "to provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an "
+            "optional batch dimension (i.e. 2D or 3D inputs)."
+        )
+    return _drop_channels(input, p, training, inplace, input.ndim == 3)
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """`dropout` of whole channels of ``(N, C, H, W)``. Tompson et al., 2015.
+
+    As in PyTorch, three dimensions are taken for ``(N, C, L)``; other numbers of dimensions than these warn.
+
+    Raises:
+        ValueError: if ``p`` is not in [0, 1].
+        RuntimeError: for fewer than two dimensions.
+    """
+    _check_probability(p)
+    _warn_dimensions("dropout2d", 2, input.ndim)
+    if input.ndim == 3:
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
+            "desired - input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will "
+            "change in a future release to interpret the input as one without a batch dimension, i.e. shape "
+            "(C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
+            stacklevel=2,
+        )
+    return _drop_channels(input, p, training, inplace, True)
+
+
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """`dropout` of whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``; see `dropout2d`."""
+    _check_probability(p)
+    _warn_dimensions("dropout3d", 3, input.ndim)
+    return _drop_channels(input, p, training, inplace, input.ndim == 5)
+
+
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """Dropout for `selu`: what is dropped gets SELU's lowest value, and mean and variance stay as they are.
+
+    Raises:
+        ValueError: if ``p`` is not in [0, 1].
+
+    Source: Klambauer, Unterthiner, Mayr and Hochreiter, 2017.
+    """
+    _check_probability(p)
+    if p == 0 or not training or input.numel() == 0:
+        return input
+    if p == 1:
+        return input.mul_(0) if inplace else input * 0
+    lowest = SELU_ALPHA * SELU_SCALE
+    scale = 1 / math.sqrt((lowest * lowest * p + 1) * (1 - p))
+    kept = default_generator.bernoulli(1 - p, input.shape).astype(input.dtype.numpy)
+    factor = Tensor._wrap(kept * scale)
+    offset = Tensor._wrap((kept - 1) * (lowest * scale) + lowest * scale * p)
+    return input.mul_(factor).add_(offset) if inplace else input * factor + offset

@@ -1,0 +1,213 @@
+"""Saving a module's numbers as a flat dict, and loading such a dict into a module."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from micrograd_cn.autograd import no_grad
+from micrograd_cn.nn.modules.hooks import Hook, Hooked, add_hook, hooks_of
+from micrograd_cn.nn.modules.members import Holder, members
+from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.recording import Handle
+from micrograd_cn.tensor import Tensor
+
+EXTRA_STATE = "_extra_state"
+
+
+class _IncompatibleKeys(NamedTuple):
+    """What `load_state_dict` returns: the keys that the dict lacks, and those that the module lacks."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class Stateful(Holder, Hooked):
+    """The part of `Module` that turns parameters and persistent buffers into a state dict and back."""
+
+    def get_extra_state(self) -> Any:
+        """Override it with `set_extra_state` to keep something beside tensors in the state dict."""
+        raise RuntimeError(f"{type(self).__name__} does not override get_extra_state()")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Receive what `get_extra_state` returned when the state dict was made."""
+        raise RuntimeError(f"{type(self).__name__} does not override set_extra_state()")
+
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """All parameters and persistent buffers by their dotted names, in order of registration.
+
+        The tensors share memory with the module. ``model.load_state_dict(model.state_dict())`` changes nothing.
+
+        Args:
+            destination: an ordered dict to write into; a new one by default.
+            prefix: set before each name.
+            keep_vars: give the parameters themselves rather than tensors detached from the graph.
+        """
+        if destination is None:
+            destination = OrderedDict()
+        for hook in hooks_of(self, "state_dict_pre"):
+            hook.function(self, prefix, keep_vars)
+        self._save_to_state_dict(destination, prefix, keep_vars)
+        for name, module in members(self, "module"):
+            if module is not None:
+                module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        for hook in hooks_of(self, "state_dict_post"):
+            hook.function(self, destination, prefix, {})
+        return destination
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """Write this module's own state, without its children's."""
+        for name, tensor in _own_state(self).items():
+            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+        if _overrides(self, "get_extra_state"):
+            destination[prefix + EXTRA_STATE] = self.get_extra_state()
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> _IncompatibleKeys:
+        """Copy the numbers of a state dict into this module's parameters and buffers.
+
+        Args:
+            state_dict: tensors by dotted name, as `state_dict` returns them.
+            strict: refuse a dict that lacks a key or has one too many.
+            assign: put the dict's tensors in the place of the module's own, dtype included, instead of copying.
+
+        Returns:
+            The named tuple ``(missing_keys, unexpected_keys)``.
+
+        Raises:
+            TypeError: if ``state_dict`` is no mapping.
+            RuntimeError: naming every key that is missing or unexpected (if ``strict``) and every tensor of
+                another shape.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        missing: list[str] = []
+        unexpected: list[str] = []
+        errors: list[str] = []
+        keys = _IncompatibleKeys(missing, unexpected)
+
+        def load(module: Stateful, state: dict[str, Any], prefix: str) -> None:
+            metadata = {"assign_to_params_buffers": assign}
+            module._load_from_state_dict(state, prefix, metadata, True, missing, unexpected, errors)
+            for name, child in members(module, "module"):
+                if child is not None:
+                    path = f"{prefix}{name}."
+                    load(child, {k: v for k, v in state.items() if k.startswith(path)}, path)
+            for hook in hooks_of(module, "load_state_dict_post"):
+                hook.function(module, keys)
+
+        load(self, OrderedDict(state_dict), "")
+        if strict and unexpected:
+            errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
+        if strict and missing:
+            errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
+        if errors:
+            text = "\n\t".join(errors)
+            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{text}")
+        return keys
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Load this module's own state; a layer whose old state dicts look different overrides it."""
+        for hook in hooks_of(self, "load_state_dict_pre"):
+            hook.function(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+        own = _own_state(self)
+        known = {prefix + name for name in own}
+        for name, tensor in own.items():
+            key = prefix + name
+            if key in state_dict:
+                assign = local_metadata.get("assign_to_params_buffers", False)
+                if error := _load_tensor(self, name, key, tensor, state_dict[key], assign):
+                    error_msgs.append(error)
+            elif strict:
+                missing_keys.append(key)
+        extra = prefix + EXTRA_STATE
+        if _overrides(self, "set_extra_state"):
+            known.add(extra)
+            if extra in state_dict:
+                self.set_extra_state(state_dict[extra])
+            elif strict:
+                missing_keys.append(extra)
+        if strict:
+            for key in state_dict:
+                if key.startswith(prefix) and key not in known:
+                    child, dot, _ = key[len(prefix) :].partition(".")
+                    if not dot or child not in self._modules:
+                        unexpected_keys.append(key)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., None]) -> Handle:
+        """Run ``hook(module, prefix, keep_vars)`` before `state_dict` reads the module."""
+        return add_hook(self, "state_dict_pre", Hook(hook))
+
+    def register_state_dict_post_hook(self, hook: Callable[..., None]) -> Handle:
+        """Run ``hook(module, state_dict, prefix, local_metadata)`` after; it changes the dict in place."""
+        return add_hook(self, "state_dict_post", Hook(hook))
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., None]) -> Handle:
+        """Run ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+        error_msgs)`` before loading; all may be changed in place."""
+        return add_hook(self, "load_state_dict_pre", Hook(hook))
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., None]) -> Handle:
+        """Run ``hook(module, incompatible_keys)`` after loading; it may change the lists of keys in place."""
+        return add_hook(self, "load_state_dict_post", Hook(hook))
+
+
+def _quoted(keys: list[str]) -> str:
+    return ", ".join(f'"{key}"' for key in keys)
+
+
+def _own_state(module: Stateful) -> dict[str, Tensor]:
+    """The module's own parameters and persistent buffers by name, without its children's."""
+    hidden = module._non_persistent_buffers_set
+    own = members(module, "parameter") + members(module, "buffer")
+    return {name: tensor for name, tensor in own if tensor is not None and name not in hidden}
+
+
+def _overrides(module: Stateful, method: str) -> bool:
+    return getattr(type(module), method) is not getattr(Stateful, method)
+
+
+def _load_tensor(module: Stateful, name: str, key: str, tensor: Tensor, value: Any, assign: bool) -> str | None:
+    """Load one tensor; returns what is wrong with it, or None."""
+    if not isinstance(value, Tensor):
+        if not hasattr(value, "__torch_function__"):
+            return (
+                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object '
+                f"from checkpoint but received {type(value)}"
+            )
+        value = Tensor._wrap(np.asarray(value.detach()))  # PyTorch's own tensor
+    if tensor.shape == () and value.shape == (1,):  # 0-dim parameters were once saved so
+        value = value[0]
+    if value.shape != tensor.shape:
+        return (
+            f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
+            f"the shape in current model is {tensor.shape}."
+        )
+    if not assign:
+        with no_grad():
+            tensor.copy_(value)
+    elif isinstance(tensor, Parameter) and not isinstance(value, Parameter):
+        setattr(module, name, Parameter(value, requires_grad=tensor.requires_grad))
+    else:
+        setattr(module, name, value.requires_grad_(tensor.requires_grad))
+    return None

@@ -1,0 +1,128 @@
+"""NumPy's functions on tensors and values: ``np.exp(t)`` records as ``t.exp()`` does.
+
+This is also how a derivative rule, written in NumPy functions, differentiates itself: handed tensors
+instead of arrays, it lands here and builds the graph of the gradient.
+https://numpy.org/doc/stable/reference/arrays.interface.html, NEP 13 and NEP 18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from micrograd_cn.engine import Face
+from micrograd_cn.ops import extremes, indexing, linalg, neural, reduction, shape  # noqa: F401 (fills the table)
+from micrograd_cn.ops.table import TABLE
+
+_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    function: call for call in TABLE.values() for function in call.primitive.numpy  # type: ignore[attr-defined]
+}
+
+
+def _constant(make: Callable[..., Any]) -> Callable[..., Any]:
+    """``zeros_like`` and its like: a constant of the same kind."""
+
+    def like(x: Any, dtype: Any = None) -> Any:
+        return x._constant(make(x._raw, dtype=dtype))
+
+    return like
+
+
+def _moments(function: Callable[..., Any]) -> Callable[..., Any]:
+    """NumPy's var and std, which do not correct unless told (``ddof``)."""
+
+    def call(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+        return function(x, axis, correction=ddof, keepdim=keepdims)
+
+    return call
+
+
+def _axes_reversed(x: Any, axes: Any = None) -> Any:
+    return shape.permute(x, tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
+
+
+FUNCTIONS |= {
+    np.transpose: _axes_reversed,
+    np.flip: lambda x, axis=None: shape.flip(x, tuple(range(x.ndim)) if axis is None else axis),
+    np.clip: lambda x, a_min=None, a_max=None: x.clamp(a_min, a_max),
+    np.reshape: lambda x, shape: x.reshape(shape),
+    np.ravel: shape.ravel,
+    np.squeeze: lambda x, axis=None: shape.squeeze(x, axis),
+    np.moveaxis: shape.movedim,
+    np.concatenate: lambda arrays, axis=0: shape.cat(arrays, axis),
+    np.stack: lambda arrays, axis=0: shape.stack(arrays, axis),
+    np.matmul: linalg.matmul,
+    np.dot: linalg.matmul,
+    np.outer: lambda x, y: linalg.outer(x.reshape(-1), y.reshape(-1)),
+    np.einsum: linalg.einsum,
+    np.var: _moments(reduction.var),
+    np.std: _moments(reduction.std),
+    np.linalg.norm: lambda x, ord=2, axis=None, keepdims=False: reduction.norm(x, ord, axis, keepdims),
+    np.zeros_like: _constant(np.zeros_like),
+    np.ones_like: _constant(np.ones_like),
+    np.take_along_axis: lambda x, indices, axis=-1: indexing.take_along_dim(x, indices, axis),
+    np.shape: lambda x: tuple(x.shape),
+    np.ndim: lambda x: len(x.shape),
+    np.size: lambda x, axis=None: x.numel() if axis is None else x.shape[axis],
+}
+
+
+class NumpyProtocol(Face):
+    """NumPy functions on faces run the primitive of the same meaning."""
+
+    __slots__ = ()
+
+    @property
+    def _raw(self) -> Any:
+        """The data as NumPy takes it."""
+        raise NotImplementedError
+
+    def _constant(self, data: Any) -> Any:
+        """A constant face of the same kind."""
+        raise NotImplementedError
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", None)
+        if method == "__call__" and ufunc in FUNCTIONS:
+            result = FUNCTIONS[ufunc](*inputs, **kwargs)
+            if out is None:
+                return result
+            return out[0].copy_(result) if isinstance(out[0], Face) else _into(out[0], result)
+        if method == "reduce" and ufunc in _REDUCTIONS and out is None:
+            kwargs = {_NAMES.get(k, k): v for k, v in kwargs.items() if v is not np._NoValue}
+            return _REDUCTIONS[ufunc](*inputs, **{"dim": 0, **kwargs})
+        raise TypeError(
+            f"np.{ufunc.__name__}{'' if method == '__call__' else '.' + method} does not record gradients here: use "
+            f"the tensor's own methods, or np.asarray(t.detach()) for a plain array"
+        )
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        call = FUNCTIONS.get(func)
+        if call is None:
+            raise TypeError(
+                f"np.{func.__name__} does not record gradients here: use the tensor's own methods, or "
+                f"np.asarray(t.detach()) for a plain array"
+            )
+        if hasattr(call, "primitive"):
+            kwargs = {_NAMES.get(k, k): v for k, v in kwargs.items()}
+        return call(*args, **kwargs)
+
+
+_REDUCTIONS = {
+    np.add: reduction.sum,
+    np.multiply: reduction.prod,
+    np.maximum: reduction.amax,
+    np.minimum: reduction.amin,
+    np.logical_and: reduction.all,
+    np.logical_or: reduction.any,
+}
+
+
+def _into(array: np.ndarray[Any, Any], result: Any) -> np.ndarray[Any, Any]:
+    """Write a result into a plain array, as ``array += tensor`` asks; refused where a gradient would be lost."""
+    np.copyto(array, np.asarray(result))
+    return array

@@ -1,0 +1,111 @@
+"""Comparisons and logic, element by element. They answer in bool (bitwise ones in integers) and have no derivative."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from micrograd_cn.ops.elementwise import elementwise
+
+
+@elementwise(None, None, symbol="=", numpy=(np.equal,))
+def eq(x: Any, y: Any) -> Any:
+    """``x == y``, element by element, as bool."""
+    return x == y
+
+
+@elementwise(None, None, symbol="≠", numpy=(np.not_equal,))
+def ne(x: Any, y: Any) -> Any:
+    """``x != y``, element by element, as bool."""
+    return x != y
+
+
+@elementwise(None, None, symbol="<", numpy=(np.less,))
+def lt(x: Any, y: Any) -> Any:
+    """``x < y``, element by element, as bool."""
+    return x < y
+
+
+@elementwise(None, None, symbol="≤", numpy=(np.less_equal,))
+def le(x: Any, y: Any) -> Any:
+    """``x <= y``, element by element, as bool."""
+    return x <= y
+
+
+@elementwise(None, None, symbol=">", numpy=(np.greater,))
+def gt(x: Any, y: Any) -> Any:
+    """``x > y``, element by element, as bool."""
+    return x > y
+
+
+@elementwise(None, None, symbol="≥", numpy=(np.greater_equal,))
+def ge(x: Any, y: Any) -> Any:
+    """``x >= y``, element by element, as bool."""
+    return x >= y
+
+
+@elementwise(None, None, numpy=(np.logical_and,))
+def logical_and(x: Any, y: Any) -> Any:
+    """True where both are non-zero."""
+    return np.logical_and(x, y)
+
+
+@elementwise(None, None, numpy=(np.logical_or,))
+def logical_or(x: Any, y: Any) -> Any:
+    """True where either is non-zero."""
+    return np.logical_or(x, y)
+
+
+@elementwise(None, None, numpy=(np.logical_xor,))
+def logical_xor(x: Any, y: Any) -> Any:
+    """True where exactly one is non-zero."""
+    return np.logical_xor(x, y)
+
+
+@elementwise(None, numpy=(np.logical_not,))
+def logical_not(x: Any) -> Any:
+    """True where ``x`` is zero."""
+    return np.logical_not(x)
+
+
+@elementwise(None, None, symbol="&", numpy=(np.bitwise_and,))
+def bitwise_and(x: Any, y: Any) -> Any:
+    """``x & y`` on the bits of integers, or logical and on bools."""
+    return x & y
+
+
+@elementwise(None, None, symbol="|", numpy=(np.bitwise_or,))
+def bitwise_or(x: Any, y: Any) -> Any:
+    """``x | y`` on the bits of integers, or logical or on bools."""
+    return x | y
+
+
+@elementwise(None, None, symbol="^", numpy=(np.bitwise_xor,))
+def bitwise_xor(x: Any, y: Any) -> Any:
+    """``x ^ y`` on the bits of integers, or logical xor on bools."""
+    return x ^ y
+
+
+@elementwise(None, symbol="~", numpy=(np.invert,))
+def bitwise_not(x: Any) -> Any:
+    """``~x`` on the bits of integers, or logical not on bools."""
+    return ~x
+
+
+@elementwise(None, numpy=(np.isnan,))
+def isnan(x: Any) -> Any:
+    """True where ``x`` is not a number."""
+    return np.isnan(x)
+
+
+@elementwise(None, numpy=(np.isinf,))
+def isinf(x: Any) -> Any:
+    """True where ``x`` is infinite."""
+    return np.isinf(x)
+
+
+@elementwise(None, numpy=(np.isfinite,))
+def isfinite(x: Any) -> Any:
+    """True where ``x`` is neither infinite nor NaN."""
+    return np.isfinite(x)

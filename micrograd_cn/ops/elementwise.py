@@ -1,0 +1,423 @@
+"""Element by element: arithmetic, powers, exponentials, trigonometry, choices.
+
+Inputs broadcast against each other; the engine sums a gradient back to the shape of its input. Unless a row says
+otherwise, the derivative at a kink is the one PyTorch chooses
+(https://github.com/pytorch/pytorch/blob/main/tools/autograd/derivatives.yaml).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from micrograd_cn.ops.table import composed, primitive
+
+LOG2, LOG10 = math.log(2.0), math.log(10.0)
+# Where tests draw from: away from zero, inside (-1, 1), and so on.
+POSITIVE, SMALL, ABOVE_ONE = (0.2, 4.0), (-0.9, 0.9), (1.2, 4.0)
+
+elementwise = functools.partial(primitive, elementwise=True)
+floating = functools.partial(primitive, elementwise=True, dtypes="float")
+
+
+# --- arithmetic -----------------------------------------------------------------------------------------------
+
+
+@elementwise(lambda g: g, lambda g: g, symbol="+", numpy=(np.add,), total=True)
+def add(x: Any, y: Any) -> Any:
+    """Sum ``x + y``, element by element."""
+    return x + y
+
+
+@elementwise(lambda g: g, lambda g: -g, symbol="-", numpy=(np.subtract,), total=True)
+def sub(x: Any, y: Any) -> Any:
+    """Difference ``x - y``, element by element."""
+    return x - y
+
+
+@elementwise(lambda g, y: g * y, lambda g, x: g * x, symbol="×", numpy=(np.multiply,), total=True)
+def mul(x: Any, y: Any) -> Any:
+    """Product ``x * y``, element by element."""
+    return x * y
+
+
+def _rounded(quotient: Any, rounding_mode: str | None) -> Any:
+    if rounding_mode is None:
+        return quotient
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}")
+    return np.floor(quotient) if rounding_mode == "floor" else np.trunc(quotient)
+
+
+@composed(name="add")
+def scaled_add(input: Any, other: Any, *, alpha: float = 1) -> Any:
+    """Sum ``input + alpha * other``, element by element. https://pytorch.org/docs/stable/generated/torch.add.html"""
+    return add(input, other if alpha == 1 else other * alpha)
+
+
+@composed(name="sub")
+def scaled_sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
+    """Difference ``input - alpha * other``, element by element."""
+    return sub(input, other if alpha == 1 else other * alpha)
+
+
+@floating(
+    lambda g, y, rounding_mode: g / y if rounding_mode is None else np.zeros_like(g),
+    lambda g, x, y, rounding_mode: -g * ((x / y) / y) if rounding_mode is None else np.zeros_like(g),
+    symbol="÷",
+    numpy=(np.true_divide,),
+    domain=((-3.0, 3.0), POSITIVE),
+)
+def div(x: Any, y: Any, rounding_mode: str | None = None) -> Any:
+    """Quotient ``x / y``; ``rounding_mode`` "floor" or "trunc" rounds it, and its derivative is then zero."""
+    if rounding_mode == "floor":
+        return np.floor_divide(x, y)
+    return _rounded(x / y, rounding_mode)
+
+
+def _power_base(g: Any, x: Any, exponent: Any) -> Any:
+    # x**0 is 1 everywhere, also at 0, where 0 * x**-1 would be NaN.
+    if isinstance(exponent, (int, float)):
+        return np.zeros_like(g) if exponent == 0 else g * (exponent * x ** (exponent - 1))
+    return np.where(exponent == 0, 0, g * (exponent * x ** np.where(exponent == 0, 1, exponent - 1)))
+
+
+def _power_exponent(g: Any, x: Any, exponent: Any, out: Any) -> Any:
+    # 0**y is 0 for all y > 0: flat, while log(0) is not a number to multiply by.
+    flat = (x == 0) & (exponent >= 0)
+    return np.where(flat, 0, g * (out * np.log(np.where(flat, 1, x))))
+
+
+@elementwise(
+    _power_base,
+    _power_exponent,
+    symbol="**",
+    numpy=(np.power, np.float_power),
+    domain=(POSITIVE, (-2.0, 3.0)),
+)
+def pow(x: Any, exponent: Any) -> Any:
+    """Power ``x ** exponent``, element by element."""
+    return x**exponent
+
+
+@elementwise(lambda g: -g, symbol="-", numpy=(np.negative,), total=True)
+def neg(x: Any) -> Any:
+    """Negation ``-x``."""
+    return -x
+
+
+@elementwise(lambda g: g, numpy=(np.positive,), total=True)
+def positive(x: Any) -> Any:
+    """``x`` itself."""
+    return +x
+
+
+@elementwise(lambda g, x: g * np.sign(x), symbol="|x|", numpy=(np.absolute, np.fabs), domain=(POSITIVE,))
+def abs(x: Any) -> Any:
+    """Absolute value; its derivative at 0 is 0."""
+    return np.abs(x)
+
+
+@elementwise(lambda g, x: g * (2 * x), symbol="x²", backward_name="PowBackward0", numpy=(np.square,))
+def square(x: Any) -> Any:
+    """``x ** 2``."""
+    return x * x
+
+
+@floating(lambda g, out: -g * (out * out), symbol="1/x", numpy=(np.reciprocal,), domain=(POSITIVE,))
+def reciprocal(x: Any) -> Any:
+    """``1 / x``."""
+    return 1 / x
+
+
+@elementwise(lambda g: g, lambda g, x, y: -g * np.floor(x / y), symbol="mod", numpy=(np.remainder,), domain=((0.1, 0.9), (1.1, 2.0)))
+def remainder(x: Any, y: Any) -> Any:
+    """``x - floor(x / y) * y``: what is left of a division, with the sign of ``y``."""
+    return np.remainder(x, y)
+
+
+@elementwise(lambda g: g, lambda g, x, y: -g * np.trunc(x / y), numpy=(np.fmod,), domain=((0.1, 0.9), (1.1, 2.0)))
+def fmod(x: Any, y: Any) -> Any:
+    """``x - trunc(x / y) * y``: what is left of a division, with the sign of ``x``."""
+    return np.fmod(x, y)
+
+
+@elementwise(None, None, symbol="//", numpy=(np.floor_divide,))
+def floor_divide(x: Any, y: Any) -> Any:
+    """``floor(x / y)``, element by element; not differentiable."""
+    return x // y
+
+
+# --- exponentials and roots ------------------------------------------------------------------------------------
+
+
+@floating(lambda g, out: g * out, numpy=(np.exp,))
+def exp(x: Any) -> Any:
+    """``e ** x``."""
+    return np.exp(x)
+
+
+@floating(lambda g, out: g * (out * LOG2), numpy=(np.exp2,))
+def exp2(x: Any) -> Any:
+    """``2 ** x``."""
+    return np.exp2(x)
+
+
+@floating(lambda g, out: g * (out + 1), numpy=(np.expm1,))
+def expm1(x: Any) -> Any:
+    """``e ** x - 1``, exact near 0."""
+    return np.expm1(x)
+
+
+@floating(lambda g, x: g / x, numpy=(np.log,), domain=(POSITIVE,))
+def log(x: Any) -> Any:
+    """Natural logarithm; -inf at 0 and NaN below."""
+    return np.log(x)
+
+
+@floating(lambda g, x: g / (x * LOG2), numpy=(np.log2,), domain=(POSITIVE,))
+def log2(x: Any) -> Any:
+    """Logarithm to base 2."""
+    return np.log2(x)
+
+
+@floating(lambda g, x: g / (x * LOG10), numpy=(np.log10,), domain=(POSITIVE,))
+def log10(x: Any) -> Any:
+    """Logarithm to base 10."""
+    return np.log10(x)
+
+
+@floating(lambda g, x: g / (x + 1), numpy=(np.log1p,), domain=(POSITIVE,))
+def log1p(x: Any) -> Any:
+    """``log(1 + x)``, exact near 0."""
+    return np.log1p(x)
+
+
+@floating(lambda g, out: g / (2 * out), symbol="√", numpy=(np.sqrt,), domain=(POSITIVE,))
+def sqrt(x: Any) -> Any:
+    """Square root; its derivative at 0 is infinite."""
+    return np.sqrt(x)
+
+
+@floating(lambda g, out: -0.5 * g * (out * out * out), symbol="1/√", domain=(POSITIVE,))
+def rsqrt(x: Any) -> Any:
+    """``1 / sqrt(x)``."""
+    return 1 / np.sqrt(x)
+
+
+@floating(
+    lambda g, x, y: g / (1 + np.exp(y - x)),
+    lambda g, x, y: g / (1 + np.exp(x - y)),
+    numpy=(np.logaddexp,),
+)
+def logaddexp(x: Any, y: Any) -> Any:
+    """``log(exp(x) + exp(y))`` without overflow."""
+    return np.logaddexp(x, y)
+
+
+# --- trigonometry ----------------------------------------------------------------------------------------------
+
+
+@floating(lambda g, x: g * np.cos(x), numpy=(np.sin,))
+def sin(x: Any) -> Any:
+    """Sine of an angle in radians."""
+    return np.sin(x)
+
+
+@floating(lambda g, x: -g * np.sin(x), numpy=(np.cos,))
+def cos(x: Any) -> Any:
+    """Cosine of an angle in radians."""
+    return np.cos(x)
+
+
+@floating(lambda g, out: g * (1 + out * out), numpy=(np.tan,), domain=(SMALL,))
+def tan(x: Any) -> Any:
+    """Tangent of an angle in radians."""
+    return np.tan(x)
+
+
+@floating(lambda g, x: g / np.sqrt(1 - x * x), numpy=(np.arcsin,), domain=(SMALL,))
+def asin(x: Any) -> Any:
+    """Inverse sine in radians."""
+    return np.arcsin(x)
+
+
+@floating(lambda g, x: -g / np.sqrt(1 - x * x), numpy=(np.arccos,), domain=(SMALL,))
+def acos(x: Any) -> Any:
+    """Inverse cosine in radians."""
+    return np.arccos(x)
+
+
+@floating(lambda g, x: g / (1 + x * x), numpy=(np.arctan,))
+def atan(x: Any) -> Any:
+    """Inverse tangent in radians."""
+    return np.arctan(x)
+
+
+@floating(
+    lambda g, x, y: g * (y / (x * x + y * y)),
+    lambda g, x, y: g * (-x / (x * x + y * y)),
+    numpy=(np.arctan2,),
+    domain=(POSITIVE, POSITIVE),
+)
+def atan2(x: Any, y: Any) -> Any:
+    """The angle in radians of the point ``(y, x)``: the inverse tangent of ``x / y`` in its quadrant."""
+    return np.arctan2(x, y)
+
+
+@floating(lambda g, x: g * np.cosh(x), numpy=(np.sinh,))
+def sinh(x: Any) -> Any:
+    """Hyperbolic sine."""
+    return np.sinh(x)
+
+
+@floating(lambda g, x: g * np.sinh(x), numpy=(np.cosh,))
+def cosh(x: Any) -> Any:
+    """Hyperbolic cosine."""
+    return np.cosh(x)
+
+
+@floating(lambda g, out: g * (1 - out * out), numpy=(np.tanh,))
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent."""
+    return np.tanh(x)
+
+
+@floating(lambda g, x: g / np.sqrt(x * x + 1), numpy=(np.arcsinh,))
+def asinh(x: Any) -> Any:
+    """Inverse hyperbolic sine."""
+    return np.arcsinh(x)
+
+
+@floating(lambda g, x: g / np.sqrt(x * x - 1), numpy=(np.arccosh,), domain=(ABOVE_ONE,))
+def acosh(x: Any) -> Any:
+    """Inverse hyperbolic cosine."""
+    return np.arccosh(x)
+
+
+@floating(lambda g, x: g / (1 - x * x), numpy=(np.arctanh,), domain=(SMALL,))
+def atanh(x: Any) -> Any:
+    """Inverse hyperbolic tangent."""
+    return np.arctanh(x)
+
+
+@floating(lambda g, x, out: g * (x / out), lambda g, y, out: g * (y / out), numpy=(np.hypot,), domain=(POSITIVE, POSITIVE))
+def hypot(x: Any, y: Any) -> Any:
+    """``sqrt(x**2 + y**2)`` without overflow."""
+    return np.hypot(x, y)
+
+
+# --- the error function (SciPy's, loaded when first used) --------------------------------------------------------
+
+
+@floating(lambda g, x: g * (2 / math.sqrt(math.pi)) * np.exp(-x * x))
+def erf(x: Any) -> Any:
+    """The error function ``2/√π ∫₀ˣ exp(-t²) dt``."""
+    from scipy.special import erf
+
+    return erf(x)
+
+
+@floating(lambda g, x: g * (-2 / math.sqrt(math.pi)) * np.exp(-x * x))
+def erfc(x: Any) -> Any:
+    """``1 - erf(x)``, exact for large ``x``."""
+    from scipy.special import erfc
+
+    return erfc(x)
+
+
+# --- steps: the derivative is zero wherever it exists -----------------------------------------------------------
+
+
+@elementwise(lambda g: np.zeros_like(g), numpy=(np.sign,), domain=(POSITIVE,))
+def sign(x: Any) -> Any:
+    """-1, 0 or 1."""
+    return np.sign(x)
+
+
+@elementwise(lambda g: np.zeros_like(g), numpy=(np.floor,), domain=((0.1, 0.9),))
+def floor(x: Any) -> Any:
+    """The largest whole number that is not above ``x``."""
+    return np.floor(x)
+
+
+@elementwise(lambda g: np.zeros_like(g), numpy=(np.ceil,), domain=((0.1, 0.9),))
+def ceil(x: Any) -> Any:
+    """The smallest whole number that is not below ``x``."""
+    return np.ceil(x)
+
+
+@elementwise(lambda g: np.zeros_like(g), numpy=(np.trunc, np.fix), domain=((0.1, 0.9),))
+def trunc(x: Any) -> Any:
+    """The whole part of ``x``."""
+    return np.trunc(x)
+
+
+@elementwise(lambda g: np.zeros_like(g), numpy=(np.rint, np.round), domain=((0.1, 0.4),))
+def round(x: Any, decimals: int = 0) -> Any:
+    """The nearest number with ``decimals`` digits, halves to even."""
+    return np.round(x, decimals)
+
+
+@elementwise(lambda g: g, domain=((0.1, 0.9),))
+def frac(x: Any) -> Any:
+    """The part of ``x`` behind the decimal point."""
+    return x - np.trunc(x)
+
+
+# --- choices -------------------------------------------------------------------------------------------------------
+
+
+@elementwise(None, lambda g, condition: np.where(condition, g, 0), lambda g, condition: np.where(condition, 0, g), numpy=(np.where,))
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """``x`` where ``condition`` holds and ``y`` elsewhere. All three broadcast."""
+    return np.where(condition, x, y)
+
+
+@elementwise(
+    lambda g, x, y: np.where(x == y, g / 2, np.where(x < y, 0, g)),
+    lambda g, x, y: np.where(x == y, g / 2, np.where(y < x, 0, g)),
+    symbol="max",
+    numpy=(np.maximum,),
+    domain=((0.1, 0.9), (1.1, 2.0)),
+)
+def maximum(x: Any, y: Any) -> Any:
+    """The larger of the two; where they are equal each gets half of the gradient. NaN wins."""
+    return np.maximum(x, y)
+
+
+@elementwise(
+    lambda g, x, y: np.where(x == y, g / 2, np.where(x > y, 0, g)),
+    lambda g, x, y: np.where(x == y, g / 2, np.where(y > x, 0, g)),
+    symbol="min",
+    numpy=(np.minimum,),
+    domain=((0.1, 0.9), (1.1, 2.0)),
+)
+def minimum(x: Any, y: Any) -> Any:
+    """The smaller of the two; where they are equal each gets half of the gradient. NaN wins."""
+    return np.minimum(x, y)
+
+
+def _clamp_inside(g: Any, x: Any, min: Any, max: Any) -> Any:
+    inside = True if min is None else x >= min
+    return np.where(inside if max is None else inside & (x <= max), g, 0)
+
+
+@elementwise(
+    _clamp_inside,
+    lambda g, x, min, max: np.where((x < min) if max is None else (x < min) & (min < max), g, 0),
+    lambda g, x, min, max: np.where((x > max) if min is None else (x > max) | (max < min), g, 0),
+    backward_name="ClampBackward1",
+    numpy=(np.clip,),
+    domain=((0.4, 0.6), (0.1, 0.3), (0.7, 0.9)),
+)
+def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
+    """``x``, but not below ``min`` and not above ``max``; either bound may be None. ``max`` wins where they cross."""
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if min is not None:
+        x = np.maximum(x, min)
+    return x if max is None else np.minimum(x, max)

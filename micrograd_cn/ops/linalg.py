@@ -1,0 +1,183 @@
+"""Products of vectors and matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from micrograd_cn.ops.table import composed, primitive
+
+
+def _shapes(x: Any, y: Any) -> str:
+    return f"({'x'.join(map(str, x.shape))} and {'x'.join(map(str, y.shape))})"
+
+
+@primitive(lambda g, mat2: g @ mat2.T, lambda g, x: x.T @ g, dtypes="same", symbol="@")
+def mm(x: Any, mat2: Any) -> Any:
+    """Matrix product of ``(n, m)`` and ``(m, p)``: ``(n, p)``."""
+    if x.ndim != 2 or mat2.ndim != 2:
+        raise RuntimeError(f"mm takes two matrices, got {x.ndim}-D and {mat2.ndim}-D tensors")
+    if x.shape[1] != mat2.shape[0]:
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied {_shapes(x, mat2)}")
+    return x @ mat2
+
+
+@primitive(lambda g, vec: g.reshape((-1, 1)) * vec, lambda g, x: x.T @ g, dtypes="same", symbol="@")
+def mv(x: Any, vec: Any) -> Any:
+    """Product of a matrix ``(n, m)`` and a vector ``(m,)``: ``(n,)``."""
+    if x.ndim != 2 or vec.ndim != 1 or x.shape[1] != vec.shape[0]:
+        raise RuntimeError(f"size mismatch, got input {list(x.shape)}, vec {list(vec.shape)}")
+    return x @ vec
+
+
+@primitive(lambda g, tensor: g * tensor, lambda g, x: g * x, dtypes="same", symbol="·")
+def dot(x: Any, tensor: Any) -> Any:
+    """Inner product of two vectors of one length: a 0-dim tensor."""
+    if x.ndim != 1 or tensor.ndim != 1:
+        raise RuntimeError(f"1D tensors expected, but got {x.ndim}D and {tensor.ndim}D tensors")
+    if x.shape != tensor.shape:
+        raise RuntimeError(
+            "inconsistent tensor size, expected tensor "
+            f"{list(x.shape)} and src {list(tensor.shape)} to have the same number of elements"
+        )
+    return x @ tensor
+
+
+@primitive(
+    lambda g, y: g @ np.swapaxes(y, -1, -2),
+    lambda g, x: np.swapaxes(x, -1, -2) @ g,
+    dtypes="same",
+    symbol="@",
+    backward_name="BmmBackward0",
+    name="batched",
+)
+def _batched(x: Any, y: Any) -> Any:
+    """Matrix products of ``(..., n, m)`` and ``(..., m, p)``; the leading dimensions broadcast."""
+    if x.shape[-1] != y.shape[-2]:
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied {_shapes(x, y)}")
+    return x @ y
+
+
+@composed
+def matmul(input: Any, other: Any) -> Any:
+    """Product of vectors, matrices or batches of matrices, by NumPy's rules of ``@``.
+
+    https://pytorch.org/docs/stable/generated/torch.matmul.html
+    """
+    n, m = len(input.shape), len(other.shape)
+    if n == 0 or m == 0:
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
+    if (n, m) == (2, 2):
+        return mm(input, other)
+    if (n, m) == (1, 1):
+        return dot(input, other)
+    if (n, m) == (2, 1):
+        return mv(input, other)
+    left = input.reshape((1, -1)) if n == 1 else input
+    right = other.reshape((-1, 1)) if m == 1 else other
+    out = _batched(left, right)
+    if n == 1:
+        return out.squeeze(-2)
+    return out.squeeze(-1) if m == 1 else out
+
+
+@composed
+def bmm(input: Any, mat2: Any) -> Any:
+    """Matrix products of two batches ``(b, n, m)`` and ``(b, m, p)``: ``(b, n, p)``."""
+    if len(input.shape) != 3 or len(mat2.shape) != 3:
+        raise RuntimeError(f"batch1 and batch2 must be 3D tensors, got {len(input.shape)}D and {len(mat2.shape)}D")
+    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{input.shape[0]}, {input.shape[2]}] "
+            f"but got: [{mat2.shape[0]}, {mat2.shape[1]}]."
+        )
+    return _batched(input, mat2)
+
+
+@composed
+def outer(input: Any, vec2: Any) -> Any:
+    """``out[i, j] = input[i] * vec2[j]``."""
+    if len(input.shape) != 1 or len(vec2.shape) != 1:
+        raise RuntimeError(f"outer: Expected 1-D arguments, but got {len(input.shape)}-D and {len(vec2.shape)}-D")
+    return input.reshape(-1, 1) * vec2
+
+
+def _einsum_rule(g: Any, inputs: tuple[Any, ...], k: int, terms: tuple[str, ...], out: str) -> Any:
+    mine = terms[k]
+    others = [i for i in range(len(terms)) if i != k]
+    known = set(out).union(*(terms[i] for i in others))
+    letters = list(dict.fromkeys(mine))
+    found = [c for c in letters if c in known]
+    # The other factors give the gradient by each letter that they or the result know…
+    share = np.einsum(f"{','.join([out, *(terms[i] for i in others)])}->{''.join(found)}", g, *(inputs[i] for i in others))
+    # …a letter that this factor alone has was summed away: every element gets the same…
+    sizes = dict(zip(mine, inputs[k].shape, strict=True))
+    if found != letters:
+        share = share.reshape(tuple(sizes[c] if c in known else 1 for c in letters))
+        share = np.broadcast_to(share, tuple(sizes[c] for c in letters))
+    if len(letters) == len(mine):
+        return share
+    # …and a letter that occurs twice took a diagonal: the gradient goes back onto it.
+    diagonal = np.ones(inputs[k].shape, dtype=bool)
+    for i, c in enumerate(mine):
+        if (first := mine.index(c)) != i:
+            diagonal &= np.equal.outer(np.arange(sizes[c]), np.arange(sizes[c])).reshape(
+                tuple(n if j in (first, i) else 1 for j, n in enumerate(inputs[k].shape))
+            )
+    spread = share.reshape(tuple(sizes[c] if mine.index(c) == i else 1 for i, c in enumerate(mine)))
+    return np.where(diagonal, spread, 0)
+
+
+@primitive(_einsum_rule, variadic=True, dtypes="same", backward_name="EinsumBackward0", name="contract")
+def _contract(*inputs: Any, terms: tuple[str, ...], out: str) -> Any:
+    """Products of inputs, summed over the letters that ``out`` has not."""
+    return np.einsum(f"{','.join(terms)}->{out}", *inputs, optimize=len(inputs) > 2)
+
+
+@composed
+def einsum(equation: str, *operands: Any) -> Any:
+    """Sums of products in Einstein's notation: ``einsum("bij,bjk->bik", x, y)``; ``...`` stands for more dimensions.
+
+    Raises:
+        RuntimeError: if the equation does not fit the operands.
+
+    https://pytorch.org/docs/stable/generated/torch.einsum.html
+    """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    terms, out = _parse(equation.replace(" ", ""), [len(x.shape) for x in operands])
+    sizes: dict[str, int] = {}
+    for x, term in zip(operands, terms, strict=True):
+        for c, n in zip(term, x.shape, strict=True):
+            if sizes.get(c, 1) == 1:
+                sizes[c] = n
+            elif n not in (1, sizes[c]):
+                raise RuntimeError(f"einsum(): subscript {c} has size {n} here, which does not broadcast with {sizes[c]}")
+    # A length 1 that broadcasts is stretched, so that the rules see one size a letter.
+    stretched = [
+        x if all(n == sizes[c] for c, n in zip(term, x.shape, strict=True)) else x.expand(tuple(sizes[c] for c in term))
+        for x, term in zip(operands, terms, strict=True)
+    ]
+    return _contract(*stretched, terms=terms, out=out)
+
+
+def _parse(equation: str, ndims: Sequence[int]) -> tuple[tuple[str, ...], str]:
+    """The letters of each operand and of the result, ``...`` replaced by letters and the result filled in."""
+    left, arrow, out = equation.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ndims):
+        raise RuntimeError(f"einsum(): {len(terms)} subscripts in '{equation}' but {len(ndims)} operands were given")
+    hidden = max([n - len(t.replace("...", "")) for t, n in zip(terms, ndims, strict=True) if "..." in t], default=0)
+    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in equation][:hidden]
+    full = []
+    for term, n in zip(terms, ndims, strict=True):
+        own = n - len(term.replace("...", ""))
+        if own < 0 or (own and "..." not in term):
+            raise RuntimeError(f"einsum(): the subscripts '{term}' do not match the number of dimensions ({n}) of the operand")
+        full.append(term.replace("...", "".join(spare[hidden - own :] if own else [])))
+    if arrow:
+        return tuple(full), out.replace("...", "".join(spare))
+    letters = "".join(full)
+    return tuple(full), "".join(spare) + "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c not in spare))

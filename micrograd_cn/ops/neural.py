@@ -1,0 +1,302 @@
+"""What networks are made of: activations, the affine map, softmax and losses, each fused into one node.
+
+Fusing is for speed and accuracy only; every row here could be composed of the other families.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from micrograd_cn.ops.elementwise import erf, floating
+from micrograd_cn.ops.table import primitive
+
+# --- activations ---------------------------------------------------------------------------------------------------
+
+
+@floating(lambda g, out: g * (out * (1 - out)), symbol="σ")
+def sigmoid(x: Any) -> Any:
+    """``1 / (1 + exp(-x))``, computed so that nothing overflows."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+@floating(lambda g, x: g * sigmoid(-x), domain=((-3.0, 3.0),), backward_name="LogSigmoidBackward0")
+def logsigmoid(x: Any) -> Any:
+    """``log(sigmoid(x))`` without underflow."""
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+# A mask, not np.where, which takes 12 times as long on large arrays.
+@floating(lambda g, out: g * (out > 0), symbol="ReLU", domain=((0.1, 2.0),))
+def relu(x: Any) -> Any:
+    """``max(x, 0)``; its derivative at 0 is 0. Nair and Hinton, 2010."""
+    return np.maximum(x, 0)
+
+
+@floating(
+    lambda g, x, negative_slope: np.where(x > 0, g, g * negative_slope),
+    symbol="LeakyReLU",
+    domain=((0.1, 2.0),),
+)
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    """``x`` above 0 and ``negative_slope * x`` below. Maas, Hannun and Ng, 2013."""
+    return np.where(x > 0, x, x * negative_slope)
+
+
+def _elu_slope(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    below = alpha * scale * input_scale * np.exp(input_scale * np.minimum(x, 0))
+    return np.where(x > 0, scale, below)
+
+
+@floating(
+    lambda g, x, alpha, scale, input_scale: g * _elu_slope(x, alpha, scale, input_scale),
+    symbol="ELU",
+    domain=((0.1, 2.0),),
+)
+def elu(x: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+    """``scale * x`` above 0 and ``scale * alpha * (exp(input_scale * x) - 1)`` below. Clevert et al., 2015."""
+    below = alpha * np.expm1(input_scale * np.minimum(x, 0))
+    return scale * np.where(x > 0, x, below)
+
+
+@floating(lambda g, x: g * (sigmoid(x) * (1 + x * (1 - sigmoid(x)))), symbol="SiLU")
+def silu(x: Any) -> Any:
+    """``x * sigmoid(x)``. Elfwing, Uchibe and Doya, 2017."""
+    return x * sigmoid(x)
+
+
+@floating(
+    lambda g, x, beta, threshold: np.where(x * beta > threshold, g, g * sigmoid(x * beta)),
+    symbol="softplus",
+)
+def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """``log(1 + exp(beta * x)) / beta``; ``x`` itself where ``beta * x`` is above ``threshold``."""
+    z = x * beta
+    return np.where(z > threshold, x, np.log1p(np.exp(np.minimum(z, threshold))) / beta)
+
+
+_SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
+
+
+def _gelu_slope(x: Any, approximate: str) -> Any:
+    if approximate == "tanh":
+        t = np.tanh(_SQRT_2_OVER_PI * (x + 0.044715 * (x * x * x)))
+        return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (_SQRT_2_OVER_PI * (1 + 3 * 0.044715 * (x * x)))
+    density = np.exp(-0.5 * (x * x)) * (1 / math.sqrt(2 * math.pi))
+    return 0.5 * (1 + erf(x * math.sqrt(0.5))) + x * density
+
+
+@floating(lambda g, x, approximate: g * _gelu_slope(x, approximate), symbol="GELU")
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """``x * Φ(x)``, Φ the normal distribution function; ``approximate="tanh"``: its tanh form. Hendrycks, Gimpel, 2016."""
+    if approximate == "none":
+        return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
+    if approximate != "tanh":
+        raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
+    return 0.5 * x * (1 + np.tanh(_SQRT_2_OVER_PI * (x + 0.044715 * (x * x * x))))
+
+
+# --- softmax -------------------------------------------------------------------------------------------------------
+
+
+def _softmax_rule(g: Any, out: Any, dim: int) -> Any:
+    return out * (g - np.sum(g * out, axis=dim, keepdims=True))
+
+
+def _shifted(x: Any, dim: int) -> Any:
+    """``x`` minus its maximum along ``dim``, so that exp cannot overflow; a row of infinities stays as it is."""
+    top = np.max(x, axis=dim, keepdims=True)
+    return x - top
+
+
+@primitive(_softmax_rule, dtypes="float_only")
+def softmax(x: Any, dim: int) -> Any:
+    """``exp(x) / sum(exp(x))`` along ``dim``: positive numbers that sum to 1. Same shape as ``x``."""
+    e = np.exp(_shifted(x, dim))
+    return e / np.sum(e, axis=dim, keepdims=True)
+
+
+@primitive(lambda g, out, dim: g - np.exp(out) * np.sum(g, axis=dim, keepdims=True), dtypes="float_only")
+def log_softmax(x: Any, dim: int) -> Any:
+    """``log(softmax(x))`` along ``dim`` without underflow. Same shape as ``x``."""
+    z = _shifted(x, dim)
+    return z - np.log(np.sum(np.exp(z), axis=dim, keepdims=True))
+
+
+# --- the affine map ------------------------------------------------------------------------------------------------
+
+
+def _rows(x: Any) -> Any:
+    """``x`` as a matrix: all dimensions but the last become one."""
+    return x if x.ndim == 2 else x.reshape((-1, x.shape[-1]))
+
+
+# np.dot and ndarray.dot take 0.3 and 0.5 µs less than @ on small matrices.
+@primitive(
+    lambda g, weight, shape: np.dot(_rows(g), weight).reshape(shape),
+    lambda g, x: np.dot(_rows(g).T, _rows(x)),
+    lambda g: np.add.reduce(_rows(g), axis=0),
+    dtypes="same",
+    backward_name="AddmmBackward0",
+)
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """``x @ weight.T + bias``.
+
+    Args:
+        x: ``(..., in)``.
+        weight: ``(out, in)``.
+        bias: ``(out,)`` or None.
+
+    Returns:
+        ``(..., out)``. https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
+    """
+    if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
+        left = f"{math.prod(x.shape[:-1])}x{x.shape[-1] if x.ndim else 1}"
+        right = "x".join(map(str, weight.T.shape))
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({left} and {right})")
+    out = _rows(x).dot(weight.T)
+    if bias is not None:
+        out += bias
+    return out if x.ndim == 2 else out.reshape((*x.shape[:-1], len(weight)))
+
+
+# --- losses ----------------------------------------------------------------------------------------------------------
+# ``reduction`` is "mean", "sum" or "none"; checked in nn.functional.
+
+
+def _reduced(loss: Any, reduction: str) -> Any:
+    if reduction == "none":
+        return loss
+    total = np.add.reduce(loss, axis=None)
+    return total if reduction == "sum" else total / loss.size
+
+
+def _share(g: Any, x: Any, reduction: str) -> Any:
+    """The gradient of one element of a loss, from that of the reduced loss."""
+    return g / x.size if reduction == "mean" else g
+
+
+@primitive(
+    lambda g, x, target, reduction: (x - target) * (2 * _share(g, x, reduction)),
+    lambda g, x, target, reduction: (target - x) * (2 * _share(g, x, reduction)),
+    dtypes="promote",
+)
+def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
+    """Squared error ``(x - target)²``, element by element, then reduced. Both have the same shape."""
+    d = x - target
+    return _reduced(d * d, reduction)
+
+
+def _bce_rule(g: Any, x: Any, target: Any, reduction: str) -> Any:
+    # PyTorch keeps the denominator above 1e-12, so the gradient at 0 and 1 stays finite.
+    return _share(g, x, reduction) * ((x - target) / np.maximum((1 - x) * x, 1e-12))
+
+
+@primitive(
+    _bce_rule,
+    lambda g, x, reduction: _share(g, x, reduction) * (_clipped_log(1 - x) - _clipped_log(x)),
+    dtypes="same",
+    domain=((0.1, 0.9), (0.1, 0.9)),
+)
+def binary_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
+    """``-(t log x + (1 - t) log(1 - x))``, then reduced; logarithms are cut off at -100, as PyTorch does."""
+    return _reduced((target - 1) * _clipped_log(1 - x) - target * _clipped_log(x), reduction)
+
+
+def _clipped_log(x: Any) -> Any:
+    return np.maximum(np.log(x), -100)
+
+
+def _bce_logits_slope(x: Any, target: Any, pos_weight: Any) -> Any:
+    if pos_weight is None:
+        return sigmoid(x) - target
+    return (1 - target) - (1 - target + pos_weight * target) * sigmoid(-x)
+
+
+@primitive(
+    lambda g, x, target, reduction, pos_weight: _share(g, x, reduction) * _bce_logits_slope(x, target, pos_weight),
+    lambda g, x, reduction, pos_weight: _share(g, x, reduction)
+    * (-x if pos_weight is None else pos_weight * logsigmoid(x) - logsigmoid(-x)) * (1 if pos_weight is None else -1),
+    dtypes="promote",
+)
+def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean", pos_weight: Any = None) -> Any:
+    """`binary_cross_entropy` of ``sigmoid(x)`` without overflow; ``pos_weight`` multiplies the loss of positives."""
+    if pos_weight is None:
+        loss = np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
+    else:
+        loss = -pos_weight * target * logsigmoid(x) - (1 - target) * logsigmoid(-x)
+    return _reduced(loss, reduction)
+
+
+def _class_weights(x: Any, target: Any, weight: Any, ignore_index: int, smoothing: float, mean: bool) -> Any:
+    """The constants ``c`` of shape ``(N, C)`` with which both class losses are ``-sum(c * log_probabilities)``.
+
+    Without options ``c`` is 1 at each sample's class and 0 elsewhere. Class weights scale it, ignored samples
+    have none, label smoothing spreads a part over all classes, and "mean" divides by what all samples weigh.
+    """
+    samples, classes = np.arange(x.shape[0]), x.shape[1]
+    kept = target != ignore_index
+    target = np.where(kept, target, 0)
+    counts = kept.astype(x.dtype) if weight is None else weight[target] * kept
+    c = np.zeros(x.shape, x.dtype)
+    c[samples, target] = counts * (1 - smoothing)
+    if smoothing:
+        c += (smoothing / classes) * kept[:, None] * (1 if weight is None else weight)
+    return c / np.add.reduce(counts) if mean else c
+
+
+def _class_loss(log_probabilities: Any, c: Any, reduction: str) -> Any:
+    each = -np.add.reduce(log_probabilities * c, axis=1)
+    return each if reduction == "none" else np.add.reduce(each)
+
+
+def _per_class(g: Any, reduction: str) -> Any:
+    """The gradient of the loss, to stand against an ``(N, C)`` array."""
+    return g.reshape((-1, 1)) if reduction == "none" else g
+
+
+def _cross_entropy_rule(
+    g: Any, x: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
+) -> Any:
+    c = _class_weights(x, target, weight, ignore_index, label_smoothing, reduction == "mean")
+    total = np.add.reduce(c, axis=1, keepdims=True)
+    return (softmax(x, 1) * total - c) * _per_class(g, reduction)
+
+
+@primitive(_cross_entropy_rule, dtypes="float_only", backward_name="NllLossBackward0", symbol="cross entropy")
+def cross_entropy(
+    x: Any,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """``-log(softmax(x)[target])`` for each sample, then reduced.
+
+    Args:
+        x: scores ``(N, C)``.
+        target: int64 array ``(N,)`` of class numbers in ``[0, C)`` or ``ignore_index``.
+        weight: array ``(C,)`` of class weights, or None.
+        ignore_index: the class number of samples that do not count.
+        reduction: "mean" (weighted), "sum" or "none".
+        label_smoothing: the part of the target that is spread evenly over all classes.
+    """
+    c = _class_weights(x, target, weight, ignore_index, label_smoothing, reduction == "mean")
+    return _class_loss(log_softmax(x, 1), c, reduction)
+
+
+@primitive(
+    lambda g, x, target, weight, ignore_index, reduction: -_class_weights(
+        x, target, weight, ignore_index, 0.0, reduction == "mean"
+    )
+    * _per_class(g, reduction),
+    dtypes="float_only",
+    backward_name="NllLossBackward0",
+)
+def nll_loss(x: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
+    """`cross_entropy` for scores that are log-probabilities already; arguments as there."""
+    return _class_loss(x, _class_weights(x, target, weight, ignore_index, 0.0, reduction == "mean"), reduction)

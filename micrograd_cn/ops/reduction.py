@@ -1,0 +1,289 @@
+"""Reductions: many elements become one, along one dimension, several, or all of them.
+
+``dim`` is None (all), a number or a tuple; with ``keepdim`` the reduced dimensions stay, with length 1.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+import numpy as np
+
+from micrograd_cn.ops.table import composed, primitive
+
+Dims = int | tuple[int, ...] | None
+
+
+def _axes(dim: Any, ndim: int) -> Any:
+    """``dim`` for NumPy: a list becomes a tuple, and an empty one means all, as None does."""
+    if isinstance(dim, (list, tuple)):
+        return tuple(dim) or None
+    if ndim == 0 and dim in (0, -1):
+        return None
+    return dim
+
+
+def _open(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
+    """A reduced array with its reduced dimensions back at length 1, so that it stands against one of ``shape``."""
+    if keepdim or not shape:
+        return g
+    dim = _axes(dim, len(shape))
+    reduced = range(len(shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
+    gone = {i % len(shape) for i in reduced}
+    return g.reshape(tuple(1 if i in gone else n for i, n in enumerate(shape)))
+
+
+def _count(shape: tuple[int, ...], dim: Any) -> int:
+    """How many elements are reduced to one."""
+    dim = _axes(dim, len(shape))
+    if dim is None:
+        return math.prod(shape)
+    return math.prod(shape[i] for i in ((dim,) if isinstance(dim, int) else dim))
+
+
+def _wide(x: Any, dtype: Any) -> Any:
+    """The type that a sum is made in: integers and bools are summed in int64."""
+    return np.int64 if dtype is None and x.dtype.kind in "biu" else dtype
+
+
+def _spread(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
+    return np.broadcast_to(_open(g, shape, dim, keepdim), shape)
+
+
+@primitive(_spread, symbol="Σ", numpy=(np.sum,))
+def sum(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """Sum over ``dim``; integers and bools give int64. https://pytorch.org/docs/stable/generated/torch.sum.html"""
+    return np.add.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim, dtype=_wide(x, dtype))
+
+
+@primitive(
+    lambda g, shape, dim, keepdim: _spread(g / builtins.max(_count(shape, dim), 1), shape, dim, keepdim), numpy=(np.mean,)
+)
+def mean(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """Arithmetic mean over ``dim``; NaN where nothing is averaged.
+
+    Raises:
+        RuntimeError: for integers, unless ``dtype`` is a floating type.
+    """
+    if dtype is None and x.dtype.kind not in "fc":
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {x.dtype}; use x.float().mean()"
+        )
+    axis = _axes(dim, x.ndim)
+    total = np.add.reduce(x, axis=axis, keepdims=keepdim, dtype=dtype)
+    n = _count(x.shape, dim)
+    return total / n if n else total + math.nan
+
+
+def _centred(x: Any, dim: Any) -> Any:
+    return x - np.mean(x, axis=_axes(dim, x.ndim), keepdims=True)
+
+
+def _var_rule(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+    freedom = _count(x.shape, dim) - correction
+    scale = 2 / freedom if freedom > 0 else math.nan
+    return _open(g, x.shape, dim, keepdim) * scale * _centred(x, dim)
+
+
+def _variance(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+    if x.dtype.kind not in "fc":
+        raise RuntimeError(f"std and var only support floating point and complex dtypes, but got {x.dtype}")
+    d = _centred(x, dim)
+    freedom = builtins.max(_count(x.shape, dim) - correction, 0)
+    return np.divide(np.add.reduce(d * d, axis=_axes(dim, x.ndim), keepdims=keepdim), freedom)
+
+
+@primitive(_var_rule, backward_name="VarBackward0", name="variance")
+def _var(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
+    """``sum((x - mean)²) / (n - correction)`` over ``dim``."""
+    return _variance(x, dim, correction, keepdim)
+
+
+@primitive(
+    lambda g, x, out, dim, correction, keepdim: _var_rule(
+        np.where(out == 0, 0, g / (2 * np.where(out == 0, 1, out))), x, dim, correction, keepdim
+    ),
+    backward_name="StdBackward0",
+    name="deviation",
+)
+def _std(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
+    """The square root of `_var`; where it is 0 its derivative is taken as 0."""
+    return np.sqrt(_variance(x, dim, correction, keepdim))
+
+
+def _correction(dim: Any, unbiased: bool | None, correction: float | None) -> tuple[Any, float]:
+    """PyTorch's older form ``x.var(unbiased)`` and its newer one ``x.var(dim, correction=1)``, as one."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    return dim, (unbiased is not False) if correction is None else correction
+
+
+@composed
+def var(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """Variance ``sum((x - mean)²) / (n - correction)`` over ``dim``; ``unbiased=False`` is ``correction=0``.
+
+    https://pytorch.org/docs/stable/generated/torch.var.html
+    """
+    dim, correction = _correction(dim, unbiased, correction)
+    return _var(input, dim, correction, keepdim)
+
+
+@composed
+def std(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """Standard deviation, the square root of `var`; arguments as there."""
+    dim, correction = _correction(dim, unbiased, correction)
+    return _std(input, dim, correction, keepdim)
+
+
+def _others(x: Any, dim: Any) -> Any:
+    """For each element the product of all others along ``dim``; right where elements are zero, unlike ``prod / x``."""
+    ones = np.ones_like(x[:1])
+    before = np.concatenate([ones, np.cumprod(x[:-1], axis=0)])
+    after = np.flip(np.concatenate([ones, np.cumprod(np.flip(x[1:], 0), axis=0)]), 0)
+    return before * after
+
+
+def _prod_rule(g: Any, x: Any, dim: Any, keepdim: bool) -> Any:
+    shape = x.shape
+    if dim is None:
+        return (_others(x.reshape((-1,)), 0) * g).reshape(shape) if math.prod(shape) else x
+    moved = np.moveaxis(x, dim, 0) if shape else x.reshape((1,))
+    others = np.moveaxis(_others(moved, 0), 0, dim) if shape else _others(moved, 0).reshape(())
+    return others * _open(g, shape, dim, keepdim)
+
+
+@primitive(_prod_rule, symbol="Π", numpy=(np.prod,), domain=((0.5, 1.5),))
+def prod(x: Any, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """Product over ``dim`` (one dimension or all); the gradient is right where factors are zero."""
+    return np.multiply.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim, dtype=_wide(x, dtype))
+
+
+def _evenly(g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
+    """The gradient of an extreme, shared evenly by all elements that attain it."""
+    attained = x == _open(out, x.shape, dim, keepdim)
+    ties = np.sum(attained, axis=_axes(dim, len(x.shape)), keepdims=True)
+    return np.where(attained, _open(g, x.shape, dim, keepdim) / ties, 0)
+
+
+@primitive(_evenly, symbol="max", numpy=(np.max, np.amax))
+def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """Largest element over ``dim``; equal ones share the gradient evenly. NaN wins."""
+    return np.maximum.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim)
+
+
+@primitive(_evenly, symbol="min", numpy=(np.min, np.amin))
+def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """Smallest element over ``dim``; equal ones share the gradient evenly. NaN wins."""
+    return np.minimum.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim)
+
+
+@primitive(None, numpy=(np.argmax,))
+def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Position (int64) of the first largest element along ``dim``, or in the flattened array."""
+    return np.asarray(np.argmax(x, axis=_axes(dim, x.ndim), keepdims=keepdim))
+
+
+@primitive(None, numpy=(np.argmin,))
+def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Position (int64) of the first smallest element along ``dim``, or in the flattened array."""
+    return np.asarray(np.argmin(x, axis=_axes(dim, x.ndim), keepdims=keepdim))
+
+
+@primitive(None, numpy=(np.all,))
+def all(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """True where every element over ``dim`` is non-zero."""
+    return np.logical_and.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim)
+
+
+@primitive(None, numpy=(np.any,))
+def any(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """True where some element over ``dim`` is non-zero."""
+    return np.logical_or.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim)
+
+
+@primitive(lambda g, x, out, dim, keepdim: _open(g, x.shape, dim, keepdim) * np.exp(x - _open(out, x.shape, dim, keepdim)))
+def logsumexp(x: Any, dim: Dims, keepdim: bool = False) -> Any:
+    """``log(sum(exp(x)))`` over ``dim`` without overflow."""
+    axis = _axes(dim, x.ndim)
+    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    out = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return out if keepdim else np.squeeze(out, axis) if axis is not None else out.reshape(())
+
+
+def _norm_slope(x: Any, out: Any, ord: float, dim: Any) -> Any:
+    """The derivative of the norm by each element; ``out`` stands against ``x``."""
+    if ord == 0:
+        return np.zeros_like(x)
+    if ord == 1:
+        return np.sign(x)
+    if ord == 2:
+        return x / np.where(out == 0, 1, out)
+    if math.isinf(ord):
+        attained = np.abs(x) == out
+        return np.where(attained, np.sign(x) / np.sum(attained, axis=_axes(dim, len(x.shape)), keepdims=True), 0)
+    safe = np.where(x == 0, 1, np.abs(x))
+    return np.where(x == 0, 0, x * safe ** (ord - 2) / np.where(out == 0, 1, out) ** (ord - 1))
+
+
+@primitive(
+    lambda g, x, out, ord, dim, keepdim: _open(g, x.shape, dim, keepdim)
+    * _norm_slope(x, _open(out, x.shape, dim, keepdim), ord, dim),
+    backward_name="LinalgVectorNormBackward0",
+    symbol="‖x‖",
+)
+def vector_norm(x: Any, ord: float = 2, dim: Dims = None, keepdim: bool = False) -> Any:
+    """``sum(|x| ** ord) ** (1 / ord)`` over ``dim``; ord may be 0 (how many are not zero) and ±inf."""
+    axis, size = _axes(dim, x.ndim), np.abs(x)
+    if x.dtype.kind not in "fc":
+        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype}")
+    if math.isinf(ord):
+        return (np.maximum if ord > 0 else np.minimum).reduce(size, axis=axis, keepdims=keepdim)
+    if ord == 0:
+        return np.add.reduce((x != 0).astype(x.dtype), axis=axis, keepdims=keepdim)
+    if ord == 2:
+        return np.sqrt(np.add.reduce(size * size, axis=axis, keepdims=keepdim))
+    return np.add.reduce(size**ord, axis=axis, keepdims=keepdim) ** (1 / ord)
+
+
+@composed
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """``sum(|x| ** p) ** (1 / p)`` over ``dim``; "fro" is 2. https://pytorch.org/docs/stable/generated/torch.norm.html"""
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(f"norm(): p is a number or 'fro', got {p!r}")
+    x = input if dtype is None else input.to(dtype)
+    return vector_norm(x, 2 if p in ("fro", None) else float(p), dim, keepdim)
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+
+
+@primitive(lambda g, dim: np.flip(np.cumsum(np.flip(g, dim), axis=dim), dim), numpy=(np.cumsum,))
+def cumsum(x: Any, dim: int, dtype: Any = None) -> Any:
+    """Sums of the first 1, 2, … elements along ``dim``; the shape stays."""
+    return np.cumsum(x, axis=dim, dtype=_wide(x, dtype)) if x.ndim else x.astype(_wide(x, dtype) or x.dtype)
+
+
+def _cumprod_rule(g: Any, x: Any, dim: int) -> Any:
+    # out[k] depends on x[i] through the product of x[0..k] without x[i]: an n × n table, right at zeros too.
+    if not x.shape:
+        return g
+    x, g = np.moveaxis(x, dim, 0), np.moveaxis(g, dim, 0)
+    n = x.shape[0]
+    one_left_out = np.eye(n, dtype=bool).reshape((n, n) + (1,) * (len(x.shape) - 1))
+    products = np.cumprod(np.where(one_left_out, 1, np.broadcast_to(x, (n, *x.shape))), axis=1)
+    after = np.triu(np.ones((n, n), dtype=bool)).reshape(one_left_out.shape)
+    return np.moveaxis(np.sum(np.where(after, products, 0) * g, axis=1), 0, dim)
+
+
+@primitive(_cumprod_rule, numpy=(np.cumprod,), domain=((0.5, 1.5),))
+def cumprod(x: Any, dim: int, dtype: Any = None) -> Any:
+    """Products of the first 1, 2, … elements along ``dim``; the shape stays."""
+    return np.cumprod(x, axis=dim, dtype=_wide(x, dtype)) if x.ndim else x.astype(_wide(x, dtype) or x.dtype)

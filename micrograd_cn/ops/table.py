@@ -1,0 +1,265 @@
+"""What a row of the table is.
+
+A primitive is one row: its name, its forward, and for each differentiable input one rule that maps the gradient of
+the output to the gradient of that input. To add an operation is to add a row::
+
+    @primitive(lambda g, y: g * y, lambda g, x: g * x, elementwise=True)
+    def mul(x, y):
+        '''Product, element by element.'''
+        return x * y
+
+Forwards and rules use operators, NumPy functions and other primitives only, and no rule branches on the numbers in
+an array. So one rule differentiates floats, arrays and, for second derivatives, tensors and values with a graph.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from micrograd_cn.dtypes import to_numpy
+from micrograd_cn.engine import Face, Node
+
+Rule = Callable[..., Any]
+_REQUIRED = inspect.Parameter.empty
+
+
+class Primitive:
+    """One row of the table.
+
+    Args:
+        forward: a NumPy function; its first parameters are the inputs, the others are settings.
+        rules: for each input a function ``rule(g, ...)`` from the gradient of the output to that of the
+            input, or None where there is none. The names of its other parameters say what is kept for it: an input
+            or a setting by name, ``out`` for the result, ``shape`` for the shape of the rule's own input, ``inputs``
+            for all inputs, ``k`` for the rule's own position.
+        variadic: ``forward(*inputs, settings)`` takes any number of inputs, and the one rule serves them all.
+        elementwise: inputs broadcast against each other.
+        dtypes: what happens before the forward runs: "promote" brings all inputs to their common type,
+            "float" that and integers to the default float, "same" refuses different types, "keep" nothing.
+        view: the result shares memory with its first input.
+        symbol: how diagrams write it.
+        backward_name: how ``grad_fn`` shows it; PyTorch's name where there is one.
+        numpy: the NumPy functions that it stands for when they meet a tensor.
+        total: Python's own floats follow IEEE in its forward and rules (no division, no power), so values may use them.
+        domain: where its inputs may be drawn from in tests; for each input ``(low, high)``.
+    """
+
+    def __init__(
+        self,
+        forward: Rule,
+        rules: Sequence[Rule | None],
+        *,
+        variadic: bool = False,
+        elementwise: bool = False,
+        dtypes: str | None = None,
+        view: bool = False,
+        symbol: str | None = None,
+        backward_name: str | None = None,
+        numpy: tuple[Any, ...] = (),
+        total: bool = False,
+        domain: tuple[tuple[float, float], ...] = (),
+        name: str | None = None,
+    ) -> None:
+        self.forward = forward if not variadic else self._with_names(forward)
+        self.rules, self.variadic = tuple(rules), variadic
+        self.call: Rule = forward  # replaced by the recording function
+        self.name: str = name or forward.__name__.strip("_")
+        self.symbol = symbol or self.name
+        camel = "".join(part.capitalize() for part in self.name.split("_"))
+        self.backward_name = backward_name or f"{camel}Backward0"
+        self.elementwise, self.view, self.numpy, self.domain = elementwise, view, numpy, domain
+        self.total = total
+        self.dtypes = dtypes or ("promote" if elementwise else "keep")
+        self.differentiable = any(rule is not None for rule in rules)
+        self.signature = inspect.signature(forward)
+        names = list(self.signature.parameters)
+        self.arity = 1 if variadic else len(rules)
+        self.inputs, self.settings = tuple(names[: self.arity]), tuple(names[self.arity :])
+        self.all_defaults = tuple(p.default for p in self.signature.parameters.values())
+        self.defaults = self.all_defaults[self.arity :]
+        self.positions = {**dict(zip(("input", "other"), range(self.arity), strict=False)), **{n: i for i, n in enumerate(names)}}
+        self.dtype_at = self.positions.get("dtype")
+        # Positional calls with just the inputs skip `bind`, if every setting has a default.
+        self.quick_arity = -1 if variadic or _REQUIRED in self.defaults else self.arity
+        self.plans: dict[int, Plan] = {}
+
+    def _with_names(self, forward: Rule) -> Rule:
+        """``forward(*inputs, *settings)`` for one whose settings can only be given by name."""
+
+        def call(*args: Any) -> Any:
+            split = len(args) - len(self.settings)
+            return forward(*args[:split], **dict(zip(self.settings, args[split:], strict=True)))
+
+        return call
+
+    def bind(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Sort a call into ``(inputs, settings)`` with the defaults filled in.
+
+        ``input=`` and ``other=`` name the first and second input too, as PyTorch's functions do.
+
+        Raises:
+            TypeError: for a missing, surplus or unknown argument.
+        """
+        given = len(args)
+        if self.variadic:
+            return args, tuple(named[name] for name in self.settings)
+        values = [*args, *self.all_defaults[given:]]
+        for name, x in named.items():
+            at = self.positions.get(name, -1)
+            if at < given:
+                raise self._misfit(args, named)
+            values[at] = x
+        if given > len(self.all_defaults) or any(x is _REQUIRED for x in values):
+            raise self._misfit(args, named)
+        if self.dtype_at is not None and values[self.dtype_at] is not None:
+            values[self.dtype_at] = to_numpy(values[self.dtype_at])
+        return tuple(values[: self.arity]), tuple(values[self.arity :])
+
+    def _misfit(self, args: tuple[Any, ...], named: dict[str, Any]) -> TypeError:
+        try:
+            self.signature.bind(*args, **named)
+            reason = f"got several values for one of {', '.join(named)}"
+        except TypeError as error:
+            reason = str(error)
+        parameters = ", ".join(str(p).partition(":")[0] for p in self.signature.parameters.values())
+        return TypeError(f"{self.name}(): {reason}; it is called as {self.name}({parameters})")
+
+    def plan(self, mask: int, count: int) -> Plan:
+        """The plan for the inputs whose bits are set in ``mask``, of ``count`` inputs: those take part."""
+        key = mask if not self.variadic else (mask << 32) | count
+        plan = self.plans.get(key)
+        if plan is None:
+            active = tuple(i for i in range(count) if mask >> i & 1)
+            plan = self.plans[key] = Plan(self, active, count)
+        return plan
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}{self.signature}>"
+
+
+class Plan:
+    """Which rules to run and what to keep for them when just these inputs of a primitive take part.
+
+    What all rules ask for is picked once from a frame ``(*inputs, *settings, out)``, and kept as one tuple.
+
+    Attributes:
+        active: the positions of the inputs that a rule exists for and that take part.
+        pulls: for each of them its rule, and the function that picks the rule's arguments from what was kept.
+        keep: picks from a frame what is kept.
+        parents: picks the active ones from a sequence that has an entry for each input.
+        kept: picks the inputs that are kept from such a sequence.
+        keeps_out: whether the result is kept.
+    """
+
+    __slots__ = ("active", "asked", "keep", "keeps_out", "kept", "parents", "pulls", "row")
+
+    def __init__(self, row: Primitive, active: tuple[int, ...], count: int) -> None:
+        rules = {i: row.rules[0] if row.variadic else row.rules[i] for i in active}
+        self.row = row
+        self.active = tuple(i for i in active if rules[i] is not None)
+        place = {} if row.variadic else {name: i for i, name in enumerate(row.inputs)}
+        place |= {name: count + i for i, name in enumerate((*row.settings, "out"))}
+        # What each rule asks for, as keys: a name, with the position of the rule's input where that matters.
+        wanted = []
+        for i in self.active:
+            names = list(inspect.signature(rules[i]).parameters)[1:]  # type: ignore[arg-type]
+            if unknown := [n for n in names if n not in place and n not in _SPECIAL]:
+                raise TypeError(f"a rule of {row} asks for {unknown}, which is no parameter of its forward")
+            wanted.append([(n, i if n in _SPECIAL and n not in place else -1) for n in names])
+        self.asked = list(dict.fromkeys(key for keys in wanted for key in keys))
+        self.pulls = tuple(
+            (rules[i], _pick([self.asked.index(key) for key in keys]))
+            for i, keys in zip(self.active, wanted, strict=True)
+        )
+        if all(i < 0 for _, i in self.asked):
+            self.keep = _pick([place[name] for name, _ in self.asked])
+        else:
+            self.keep = lambda frame: tuple(
+                frame[place[name]] if i < 0 else _SPECIAL[name](frame, i, count) for name, i in self.asked
+            )
+        self.parents = _pick(list(self.active))
+        names = {name for name, _ in self.asked}
+        self.kept = _pick([i for i in range(count) if "inputs" in names or (not row.variadic and row.inputs[i] in names)])
+        self.keeps_out = "out" in names
+
+    def lift(self, node: Node) -> tuple[Any, ...]:
+        """What ``node`` kept, as faces that stand in the graph, for a gradient that has a graph itself."""
+        parent = dict(zip(self.active, node.parents, strict=True))
+        inputs = {} if self.row.variadic else {name: i for i, name in enumerate(self.row.inputs)}
+
+        def face(name: str, value: Any) -> Any:
+            if name == "out":
+                return node.face(value)
+            if name == "inputs":
+                return tuple(parent[i].face(x) if i in parent else x for i, x in enumerate(value))
+            at = inputs.get(name)
+            return parent[at].face(value) if at in parent else value
+
+        return tuple(face(name, value) for (name, _), value in zip(self.asked, node.saved or (), strict=True))
+
+
+# What a rule may ask for besides the parameters of the forward.
+_SPECIAL: dict[str, Callable[[tuple[Any, ...], int, int], Any]] = {
+    "shape": lambda frame, i, count: frame[i].shape,
+    "inputs": lambda frame, i, count: frame[:count],
+    "k": lambda frame, i, count: i,
+}
+
+
+def _pick(places: list[int]) -> Callable[[Any], tuple[Any, ...]]:
+    """``frame -> tuple(frame[i] for i in places)``, in C: it runs for every rule of every operation."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
+
+
+TABLE: dict[str, Callable[..., Any]] = {}
+"""Every primitive by name; what walks it (methods, NumPy's dispatch, tests) finds new rows by itself."""
+
+
+def primitive(*rules: Rule | None, **facts: Any) -> Callable[[Rule], Rule]:
+    """Make a NumPy function a row of the table; see `Primitive` for the rules and facts.
+
+    The result runs the bare NumPy function on numbers and arrays, and records on tensors and values.
+    """
+
+    def make(forward: Rule) -> Rule:
+        row = Primitive(forward, rules, **facts)
+
+        # A plain function, so that it serves as a method without a wrapper around it.
+        @functools.wraps(forward)
+        def call(*args: Any, **named: Any) -> Any:
+            for x in args:
+                if isinstance(x, Face):
+                    return x._apply(row, args, named)
+            for x in named.values():
+                if isinstance(x, Face):
+                    return x._apply(row, args, named)
+            return forward(*args, **named)
+
+        call.primitive = row  # type: ignore[attr-defined]
+        row.call = call
+        if TABLE.setdefault(row.name, call) is not call:
+            raise ValueError(f"the table has a row {row.name!r} already")
+        return call
+
+    return make
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+"""Functions that are composed of primitives, by name; they are methods of Tensor too."""
+
+
+def composed(function: Rule | None = None, *, name: str | None = None) -> Any:
+    """Register a function of tensors that needs no rule of its own, since it is made of primitives.
+
+    Under the ``name`` of a row it takes that row's place for users: PyTorch's options around the bare operation.
+    """
+    if function is None:
+        return functools.partial(composed, name=name)
+    FUNCTIONS[name or function.__name__.strip("_")] = function
+    return function

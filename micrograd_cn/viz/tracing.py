@@ -1,0 +1,231 @@
+"""What there is to draw: the quantities and operations that lead to a root, read off the engine's nodes.
+
+A `Value` holds its number and its inputs. A tensor's node holds only what its derivative rules asked for, so the data
+of a result in the middle is known where a rule keeps it, where the caller names the tensor, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import Parameter as Argument
+from typing import Any
+
+from micrograd_cn.autograd.function import _FunctionNode
+from micrograd_cn.engine import Node
+from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.recording import ArrayNode, Leaf
+from micrograd_cn.tensor import Tensor
+from micrograd_cn.value import Value
+
+
+@dataclass
+class Quantity:
+    """A number or an array.
+
+    Attributes:
+        kind: "parameter", "leaf" (given, gets a gradient), "constant" (given, gets none), "result" or "root".
+        name: its name, or "".
+        data: a Python number or a NumPy array; None if the graph does not keep it.
+        grad: the same for its gradient; None if there is none.
+        shape, dtype: of an array, or None and "".
+        awaits_grad: whether a gradient ends here, so that its absence is worth showing.
+    """
+
+    kind: str
+    name: str = ""
+    data: Any = None
+    grad: Any = None
+    shape: tuple[int, ...] | None = None
+    dtype: str = ""
+    awaits_grad: bool = False
+
+
+@dataclass
+class Operation:
+    """What turned ``inputs`` into ``outputs`` (several only for a user's `autograd.Function`)."""
+
+    symbol: str
+    description: str
+    inputs: list[Quantity]
+    outputs: list[Quantity]
+
+
+class _Given:
+    """An input that is neither a value nor a tensor: a Python number, or one of which nothing was kept."""
+
+    def __init__(self, data: Any = None) -> None:
+        self.data = data
+
+
+def trace(root: Value | Tensor, params: Any, limit: int) -> tuple[list[Quantity], list[Operation]]:
+    """All quantities and operations below ``root``, oldest first; the root is the last quantity.
+
+    Raises:
+        TypeError: if ``root`` is neither a Value nor a Tensor, or ``params`` holds no names of such.
+        ValueError: if there are more than ``limit``.
+    """
+    if not isinstance(root, (Value, Tensor)):
+        raise TypeError(f"draw() shows the graph of a Value or a Tensor, not of {type(root).__name__} {root!r:.60}")
+    names, parameters = _names(params)
+    reader = (_Values if isinstance(root, Value) else _Tensors)(root, names, parameters)
+    found: dict[int, Any] = {id(reader.root): reader.root}
+    inputs: dict[int, list[Any]] = {}
+    stack = [reader.root]
+    while stack:
+        item = stack.pop()
+        given = reader.inputs(item)
+        if given:
+            inputs[id(item)] = given
+        for x in given:
+            if id(x) not in found:
+                found[id(x)] = x
+                stack.append(x)
+        if len(found) + len(inputs) > limit:
+            raise ValueError(
+                f"this graph has more than {limit} nodes, too many to read: draw a smaller part of it by passing an "
+                "intermediate result as the root, or raise max_nodes"
+            )
+    quantities: dict[int, Quantity] = {}
+
+    def quantity(item: Any) -> Quantity:
+        if id(item) not in quantities:
+            quantities[id(item)] = reader.quantity(item)
+        return quantities[id(item)]
+
+    operations: dict[int, Operation] = {}
+    for key in sorted(inputs, key=lambda key: found[key].number):
+        origin, symbol, description = reader.operation(found[key])
+        if id(origin) not in operations:
+            operations[id(origin)] = Operation(symbol, description, [quantity(x) for x in inputs[key]], [])
+        operations[id(origin)].outputs.append(quantity(found[key]))
+    last = quantity(reader.root)
+    last.kind = "root"
+    return list(quantities.values()), list(operations.values())
+
+
+def _names(params: Any) -> tuple[list[tuple[str, Any]], set[int]]:
+    """The names that ``params`` gives, and the ids of what it says are parameters."""
+    if params is None:
+        return [], set()
+    if isinstance(params, Mapping):
+        named = trained = list(params.items())
+    elif hasattr(params, "named_parameters"):
+        trained = list(params.named_parameters())
+        named = trained + list(params.named_buffers())
+    elif hasattr(params, "parameters"):  # a module of Values: their labels are the names
+        named = trained = [(p.label, p) for p in params.parameters()]
+    else:
+        raise TypeError(f"params must be a Module or a dict from names to Values or Tensors, not {type(params).__name__}")
+    for name, x in named:
+        if not isinstance(x, (Value, Tensor)):
+            raise TypeError(f"params[{name!r}] must be a Value or a Tensor, not {type(x).__name__}")
+    return named, {id(x) for _, x in trained}
+
+
+class _Values:
+    """Reads a graph of values."""
+
+    def __init__(self, root: Value, named: list[tuple[str, Any]], parameters: set[int]) -> None:
+        self.root, self.parameters = root, parameters
+        self.names = {id(x): str(name) for name, x in named}
+
+    def inputs(self, value: Value) -> list[Value]:
+        return [x for x in value._inputs if x.data is not None] if value.plan is not None else []
+
+    def operation(self, value: Value) -> tuple[Any, str, str]:
+        return value, *_described(value.plan.row)
+
+    def quantity(self, value: Value) -> Quantity:
+        if value.plan is not None:
+            kind = "result"
+        elif not value.number:
+            kind = "constant"
+        else:
+            kind = "parameter" if id(value) in self.parameters else "leaf"
+        grad = value.grad.data if isinstance(value.grad, Value) else value.grad
+        name = self.names.get(id(value)) or value.label
+        return Quantity(kind, name, value.data, grad if value.number else None)
+
+
+class _Tensors:
+    """Reads a graph of array nodes. Its items are nodes, constant tensors, and `_Given` for all else."""
+
+    def __init__(self, root: Tensor, named: list[tuple[str, Any]], parameters: set[int]) -> None:
+        self.root: Any = root._current() or root
+        self.parameters = parameters
+        self.names: dict[int, str] = {}
+        self.faces: dict[int, Tensor] = {id(self.root): root}
+        for name, x in named:
+            if isinstance(x, Tensor):
+                item = x._current() or x
+                self.names[id(item)] = str(name)
+                self.faces[id(item)] = x
+
+    def inputs(self, item: Any) -> list[Any]:
+        if not isinstance(item, ArrayNode) or not item.parents:
+            return []
+        if isinstance(item.parents[0], _FunctionNode):
+            return list(item.parents[0].parents)
+        plan, row = item.plan, item.plan.row
+        active = dict(zip(plan.active, item.parents, strict=True))
+        kept = _kept(item)
+        found: list[Any] = []
+        for i in range(max([*active, *kept]) + 1 if row.variadic else len(row.inputs)):
+            x = kept.get(i)
+            if i in active:
+                if isinstance(x, Tensor) and x._node is active[i]:
+                    self.faces.setdefault(id(active[i]), x)
+                found.append(active[i])
+            elif i in kept:
+                found += [] if x is None else [x if isinstance(x, Tensor) else _Given(x)]
+            elif row.variadic or row.signature.parameters[row.inputs[i]].default is Argument.empty:
+                found.append(_Given())
+        return found
+
+    def operation(self, node: ArrayNode) -> tuple[Any, str, str]:
+        function = node.parents[0]
+        if isinstance(function, _FunctionNode):
+            name = function.name().removesuffix("Backward")
+            return function, name, name
+        return node, *_described(node.plan.row)
+
+    def quantity(self, item: Any) -> Quantity:
+        if isinstance(item, _Given):
+            return Quantity("constant", data=item.data)
+        name = self.names.get(id(item), "")
+        if not isinstance(item, ArrayNode):
+            return Quantity("constant", name, item._array, None, item._array.shape, item._array.dtype.name)
+        face = self.faces.get(id(item))
+        if isinstance(item, Leaf):
+            face = item.variable if face is None else face
+            kind = "parameter" if isinstance(face, Parameter) or id(face) in self.parameters else "leaf"
+        else:
+            kind = "result"
+        data = _kept_result(item) if face is None else face._array
+        grad = face._grad._array if face is not None and face._grad is not None else None
+        return Quantity(kind, name, data, grad, item.shape, item.dtype.name, isinstance(item, Leaf))
+
+
+def _described(row: Any) -> tuple[str, str]:
+    """The symbol of a primitive, and its name with the first line of its documentation."""
+    return row.symbol, f"{row.name}: {(row.forward.__doc__ or '').partition(chr(10))[0]}"
+
+
+def _kept(node: Node) -> dict[int, Any]:
+    """The inputs that a node keeps for its rules, by position, but for those whose memory has been written since."""
+    row = node.plan.row
+    places = range(len(node.kept)) if row.variadic else node.plan.kept(range(len(row.inputs)))
+    return {
+        i: x
+        for i, x in zip(places, node.kept, strict=False)  # the result's version cell may follow
+        if not isinstance(x, list) and not (isinstance(x, Tensor) and x._cell and x._cell[0] > node.number)
+    }
+
+
+def _kept_result(node: Node) -> Any:
+    """The result of a node's operation, if it keeps it and its memory has not been written since."""
+    plan = node.plan
+    if plan is None or not plan.keeps_out or node.saved is None or node.kept[-1][0] > node.number:
+        return None
+    return dict(zip(plan.asked, node.saved, strict=True))["out", -1]
