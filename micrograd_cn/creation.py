@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,9 @@ import numpy as np
 from micrograd_cn import dtypes
 from micrograd_cn.device import require_cpu
 from micrograd_cn.engine import mode
-from micrograd_cn.ops.shape import sizes
-from micrograd_cn.recording import wrap
-from micrograd_cn.tensor import Tensor
+from micrograd_cn.ops.shape import common_shape, sizes
+from micrograd_cn.recording import common_dtype, wrap
+from micrograd_cn.tensor import Size, Tensor
 
 
 def made(array: Any, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -28,26 +30,56 @@ def _numpy(dtype: Any) -> np.dtype[Any]:
 
 
 def _inferred(data: Any) -> np.ndarray[Any, Any]:
-    """Python data as an array of the type that PyTorch gives it: floats in the default type."""
-    if isinstance(data, (np.ndarray, np.generic)):
+    """Python data as an array of the type that PyTorch gives it: floats in the default type, NumPy's in their own."""
+    array = _numbers(data)
+    first = data
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    own = first._array if isinstance(first, Tensor) else first
+    if array.dtype.kind not in "fc" or (isinstance(own, (np.ndarray, np.generic)) and own.dtype == array.dtype):
+        return array
+    return array.astype(dtypes.scalar_dtype(1j if array.dtype.kind == "c" else 1.0).numpy)
+
+
+def _numbers(data: Any) -> np.ndarray[Any, Any]:
+    """An array of what may be a number, nested lists of one length a level, arrays and tensors."""
+    if isinstance(data, np.ndarray):
+        if any(s < 0 for s in data.strides):
+            raise ValueError(_NEGATIVE_STRIDE)
+        array = np.array(data)
+    else:
+        try:
+            array = np.array(_plain(data))
+        except ValueError as error:
+            raise ValueError(f"expected sequences of equal length at every level: {error}") from None
+    if array.dtype in dtypes.FROM_NUMPY:
+        return array
+    if isinstance(data, np.ndarray):
         dtypes.from_numpy(data.dtype)
-        return np.array(data)
-    try:
-        array = np.array(_plain(data))
-    except ValueError as error:
-        raise ValueError(f"expected sequences of equal length at every level: {error}") from None
-    if array.dtype.kind == "f":
-        return array.astype(dtypes.get_default_dtype().numpy)
-    if array.dtype.kind == "c":
-        return array.astype(dtypes.scalar_dtype(1j).numpy)
-    if array.dtype.kind in "OSU" or array.dtype not in dtypes.FROM_NUMPY:
-        wrong = next((x for x in array.ravel() if not isinstance(x, (int, float, complex))), data)
-        if isinstance(wrong, int):
-            raise RuntimeError(f"Overflow when unpacking long: {wrong} does not fit int64")
-        if isinstance(wrong, str):
-            raise TypeError(f"new(): invalid data type 'str' ({wrong!r}); tensors hold numbers")
-        raise RuntimeError(f"Could not infer dtype of {type(wrong).__name__} ({wrong!r}); tensors hold numbers")
-    return array
+    wrong = next((x for x in array.ravel().tolist() if not isinstance(x, (int, float, complex))), 0)
+    if wrong == 0:
+        raise ValueError("Overflow when unpacking long long: a number does not fit int64")
+    if isinstance(wrong, str):
+        kind = TypeError if array.ndim == 0 else ValueError
+        raise kind(f"new(): invalid data type 'str' ({wrong!r}); tensors hold numbers")
+    raise RuntimeError(f"Could not infer dtype of {type(wrong).__name__} ({wrong!r}); tensors hold numbers")
+
+
+def _converted(array: np.ndarray[Any, Any], kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """``array`` in the type ``kind``. Raises RuntimeError for a number that does not fit an integer type."""
+    if kind.kind in "iu" and array.dtype.kind in "iuf" and array.size:
+        limits = np.iinfo(kind)
+        # Negative numbers wrap around in unsigned types, as in PyTorch.
+        low = limits.min or -limits.max
+        if not (low <= array.min() and array.max() <= limits.max):
+            raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {array.min()} to {array.max()}")
+    return array.astype(kind)
+
+
+_NEGATIVE_STRIDE = (
+    "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+    "supported. (You can probably work around this by making a copy of your array with array.copy().)"
+)
 
 
 def _plain(data: Any) -> Any:
@@ -72,7 +104,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     if dtype is None:
         array = data._array.copy() if isinstance(data, Tensor) else _inferred(data)
     else:
-        array = np.array(_plain(data) if not isinstance(data, np.ndarray) else data, dtype=dtypes.to_numpy(dtype))
+        array = _converted(_numbers(data), dtypes.to_numpy(dtype))
     return made(array, requires_grad, device)
 
 
@@ -96,10 +128,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.from_numpy(ndarray.dtype)
     if any(s < 0 for s in ndarray.strides):
-        raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-            "currently supported. (You can probably work around this by making a copy of your array with array.copy().)"
-        )
+        raise ValueError(_NEGATIVE_STRIDE)
     return made(ndarray)
 
 
@@ -110,40 +139,65 @@ def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+def _sized(name: str, size: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...]:
+    """The shape that ``size``, or ``size=`` among the options, asks for; options that mean nothing here may stand there.
+
+    Raises:
+        TypeError: for an option that is not known.
+    """
+    unknown = options.keys() - {"size", "layout", "pin_memory", "memory_format"}
+    if unknown:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{unknown.pop()}'")
+    return _shape(options.get("size", size))
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
     """A tensor of zeros."""
-    return made(np.zeros(_shape(_.get("size", size)), _numpy(dtype)), requires_grad, device)
+    return made(np.zeros(_sized("zeros", size, options), _numpy(dtype)), requires_grad, device)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
     """A tensor of ones."""
-    return made(np.ones(_shape(_.get("size", size)), _numpy(dtype)), requires_grad, device)
+    return made(np.ones(_sized("ones", size, options), _numpy(dtype)), requires_grad, device)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
     """A tensor whose content is whatever the memory held."""
-    return made(np.empty(_shape(_.get("size", size)), _numpy(dtype)), requires_grad, device)
+    return made(np.empty(_sized("empty", size, options), _numpy(dtype)), requires_grad, device)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of one value; its dtype is that of the value unless given."""
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    if isinstance(size, int):
+        raise TypeError(f"full(): argument 'size' must be tuple of ints, not int ({size}): write full(({size},), ...)")
+    value = _scalar("full", fill_value)
     kind = dtypes.scalar_dtype(value).numpy if dtype is None else dtypes.to_numpy(dtype)
-    return made(np.full(_shape((size,)), value, kind), requires_grad, device)
+    return made(np.full(_shape((size,)), np.asarray(value).astype(kind)), requires_grad, device)
+
+
+def _scalar(name: str, value: Any) -> Any:
+    """A Python number, from one or from a tensor or array of one element."""
+    value = value.item() if isinstance(value, (Tensor, np.generic)) else value
+    if not isinstance(value, (int, float, complex)):
+        raise TypeError(f"{name}(): argument must be Number, not {type(value).__name__} ({value!r})")
+    return value
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A matrix ``(n, m)`` with ones on the diagonal and zeros elsewhere."""
+    for name, length in (("n", n), ("m", m)):
+        if length is not None and length < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {length}")
     return made(np.eye(n, m, dtype=_numpy(dtype)), requires_grad, device)
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """``start, start + step, …`` up to but without ``end``; int64 if all three are integers."""
     if end is None:
         start, end = 0, start
-    start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
+    start, end, step = (_scalar("arange", x) for x in (0 if start is None else start, end, step))
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
@@ -152,7 +206,13 @@ def arange(
         whole = all(isinstance(x, (int, np.integer)) for x in (start, end, step))
         dtype = dtypes.int64 if whole else dtypes.get_default_dtype()
     kind = dtypes.to_numpy(dtype)
-    count = int(np.ceil((end - start) / step))
+    if not all(math.isfinite(x) for x in (start, end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    if kind == np.int64:
+        start, end, step = int(start), int(end), int(step)
+    count = math.ceil((end - start) / step)
+    if kind.kind != "f":
+        start, step = int(start), int(step)
     wide = np.float64 if kind.kind == "f" else np.int64
     return made((np.arange(count, dtype=wide) * step + start).astype(kind), requires_grad, device)
 
@@ -161,22 +221,34 @@ def linspace(
     start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """``steps`` numbers evenly from ``start`` to ``end``, both included."""
+    return made(_even(start, end, steps, _numpy(dtype)), requires_grad, device)
+
+
+def logspace(
+    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """``base`` to the powers that `linspace` gives."""
+    kind = _numpy(dtype)
+    return made(np.power(base, _even(start, end, steps, np.dtype(np.float64))).astype(kind), requires_grad, device)
+
+
+def _even(start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    if not isinstance(steps, (int, np.integer)):
+        raise TypeError(f"the number of steps must be int, not {type(steps).__name__} ({steps!r})")
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative, got {steps}")
-    kind = _numpy(dtype)
-    start, end = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
-    if kind.kind != "f":
-        return made(np.linspace(start, end, steps).astype(kind), requires_grad, device)
-    # As PyTorch: a step in the target type, counted from either end to the middle.
-    low, high, index = kind.type(start), kind.type(end), np.arange(steps).astype(kind)
-    step = (high - low) / kind.type(max(steps - 1, 1))
-    array = np.where(np.arange(steps) < steps // 2, low + step * index, high - step * index[::-1])
-    if steps == 1:
-        array[0] = low
-    return made(array.astype(kind), requires_grad, device)
+    # As PyTorch: a step in the target type (in float64 for integers), counted from either end to the middle.
+    exact = kind if kind.kind == "f" else np.dtype(np.float64)
+    low, high = (exact.type(kind.type(x.item() if isinstance(x, Tensor) else x)) for x in (start, end))
+    step = (high - low) / exact.type(max(steps - 1, 1))
+    index = np.arange(steps).astype(exact)
+    array = np.where(np.arange(steps) < max(steps // 2, 1), low + step * index, high - step * index[::-1])
+    return array.astype(kind)
 
 
 def _like(x: Tensor, dtype: Any) -> np.dtype[Any]:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"argument 'input' must be Tensor, not {type(x).__name__} ({x!r})")
     return x._array.dtype if dtype is None else dtypes.to_numpy(dtype)
 
 
@@ -184,28 +256,33 @@ def zeros_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Tensor:
     """Zeros in the shape and dtype of ``input``."""
-    return made(np.zeros_like(input._array, _like(input, dtype)), requires_grad, device)
+    kind = _like(input, dtype)
+    return made(np.zeros_like(input._array, kind), requires_grad, device)
 
 
 def ones_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Tensor:
     """Ones in the shape and dtype of ``input``."""
-    return made(np.ones_like(input._array, _like(input, dtype)), requires_grad, device)
+    kind = _like(input, dtype)
+    return made(np.ones_like(input._array, kind), requires_grad, device)
 
 
 def empty_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Tensor:
     """Uninitialised memory in the shape and dtype of ``input``."""
-    return made(np.empty_like(input._array, _like(input, dtype)), requires_grad, device)
+    kind = _like(input, dtype)
+    return made(np.empty_like(input._array, kind), requires_grad, device)
 
 
 def full_like(
     input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """One value in the shape and dtype of ``input``."""
-    return made(np.full_like(input._array, fill_value, _like(input, dtype)), requires_grad, device)
+    kind = _like(input, dtype)
+    value = np.asarray(_scalar("full_like", fill_value)).astype(kind)
+    return made(np.full_like(input._array, value, kind), requires_grad, device)
 
 
 def is_tensor(obj: Any) -> bool:
@@ -213,9 +290,30 @@ def is_tensor(obj: Any) -> bool:
     return isinstance(obj, Tensor)
 
 
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
+    """The positions ``(2, n)`` of the lower triangle of a matrix ``(row, col)``, up to the diagonal ``offset``."""
+    return _triangle(np.tril_indices, row, col, offset, dtype, device)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
+    """The positions ``(2, n)`` of the upper triangle of a matrix ``(row, col)``, from the diagonal ``offset`` on."""
+    return _triangle(np.triu_indices, row, col, offset, dtype, device)
+
+
+def _triangle(indices: Any, row: int, col: int, offset: int, dtype: Any, device: Any) -> Tensor:
+    if row < 0 or col < 0:
+        raise RuntimeError(f"row and col must be non-negative, got {row} and {col}")
+    return made(np.stack(indices(row, offset, col)).astype(dtypes.to_numpy(dtype)), device=device)
+
+
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """The coordinates of a grid: for vectors of lengths n, m, … tensors of shape ``(n, m, …)``."""
     vectors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+    if any(v.ndim > 1 or v.dtype is not vectors[0].dtype for v in vectors):
+        found = ", ".join(f"{list(v.shape)} {v.dtype}" for v in vectors)
+        raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensors, all of the same dtype, but got {found}")
     swap = indexing == "xy" and len(vectors) > 1
     if swap:
         vectors = (vectors[1], vectors[0], *vectors[2:])
@@ -223,7 +321,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     shape = tuple(v.numel() for v in vectors)
     grids = [v.reshape((1,) * i + (-1,) + (1,) * (n - i - 1)).expand(shape) for i, v in enumerate(vectors)]
     if swap:
-        grids = [grids[1].transpose(0, 1), grids[0].transpose(0, 1), *(g.transpose(0, 1) for g in grids[2:])]
+        grids[:2] = grids[1], grids[0]
     return tuple(grids)
 
 
@@ -243,7 +341,68 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return made(np.eye(num_classes, dtype=np.int64)[array])
 
 
+# --- asking about tensors --------------------------------------------------------------------------------------------
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"numel(): argument 'input' must be Tensor, not {type(input).__name__} ({input!r})")
+    return input.numel()
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """True for float16, float32 and float64."""
+    return input.is_floating_point()
+
+
+def detach(input: Tensor) -> Tensor:
+    """The same memory as a constant."""
+    return input.detach()
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that tensors of all ``shapes`` broadcast to. Raises RuntimeError if there is none."""
+    return Size(common_shape(*(sizes((s,)) for s in shapes)))
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The dtype of an arithmetic operation on two tensors or numbers.
+
+    https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+    """
+    return common_dtype([x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)])
+
+
+# --- methods of Tensor: new ones in the dtype of an old one ------------------------------------------------------------
+
+
+def _new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """`tensor`, in the dtype of this one unless another is given."""
+    return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
+def _new_full(self: Tensor, size: Sequence[int], fill_value: Any, *, dtype: Any = None, **options: Any) -> Tensor:
+    """`full`, in the dtype of this one unless another is given."""
+    return full(size, fill_value, dtype=dtype or self.dtype, **options)
+
+
+def _new(make: Any) -> Any:
+    def method(self: Tensor, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
+        return make(*size, dtype=dtype or self.dtype, **options)
+
+    method.__doc__ = f"`{make.__name__}`, in the dtype of this tensor unless another is given."
+    return method
+
+
+for _name, _method in (
+    ("new_tensor", _new_tensor), ("new_full", _new_full), ("new_zeros", _new(zeros)), ("new_ones", _new(ones)),
+    ("new_empty", _new(empty)),
+):  # fmt: skip
+    setattr(Tensor, _name, _method)
+
 __all__ = [
-    "arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "is_tensor", "linspace",
-    "meshgrid", "one_hot", "ones", "ones_like", "tensor", "zeros", "zeros_like",
+    "arange", "as_tensor", "broadcast_shapes", "detach", "empty", "empty_like", "eye", "from_numpy", "full", "full_like",
+    "is_floating_point", "is_tensor", "linspace", "logspace", "meshgrid", "numel", "one_hot", "ones", "ones_like",
+    "result_type", "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip

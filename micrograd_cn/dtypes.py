@@ -7,6 +7,7 @@ NumPy and PyTorch agree on what float32 is and disagree on what happens when typ
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -22,28 +23,28 @@ class dtype:
 
     __slots__ = ("_name", "category", "numpy")
 
-    def __init__(self, name: str, numpy_type: Any, category: int) -> None:
+    def __init__(self, name: str, numpy_type: Any, category: builtins.int) -> None:
         self._name = name
         self.numpy = np.dtype(numpy_type)
         self.category = category
 
     @property
-    def is_floating_point(self) -> bool:
+    def is_floating_point(self) -> builtins.bool:
         """True for float16, float32 and float64."""
         return self.category == 2
 
     @property
-    def is_complex(self) -> bool:
+    def is_complex(self) -> builtins.bool:
         """True for complex64 and complex128."""
         return self.category == 3
 
     @property
-    def is_signed(self) -> bool:
+    def is_signed(self) -> builtins.bool:
         """True where negative numbers can be held."""
         return self.numpy.kind in "ifc"
 
     @property
-    def itemsize(self) -> int:
+    def itemsize(self) -> builtins.int:
         """Bytes an element takes."""
         return self.numpy.itemsize
 
@@ -123,13 +124,12 @@ def to_numpy(d: Any) -> np.dtype[Any]:
     """
     if isinstance(d, dtype):
         return d.numpy
-    if d is _PYTHON["float"]:
+    if d is builtins.float:
         return np.dtype(np.float64)
     return from_numpy(d).numpy
 
 
-_PYTHON = {"bool": type(True), "int": type(1), "float": type(1.0), "complex": type(1j)}
-_SCALAR_CATEGORY = {_PYTHON["bool"]: 0, _PYTHON["int"]: 1, _PYTHON["float"]: 2, _PYTHON["complex"]: 3}
+_SCALAR_CATEGORY = {builtins.bool: 0, builtins.int: 1, builtins.float: 2, builtins.complex: 3}
 
 
 def scalar_dtype(value: Any) -> dtype:
@@ -156,6 +156,11 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     if a.category == 2 and b.category < 2:
         return a
     return FROM_NUMPY[np.promote_types(a.numpy, b.numpy)]
+
+
+def can_cast(from_: dtype, to: dtype) -> builtins.bool:
+    """True if the category (bool < int < float < complex) does not fall, so that an in-place operation may do it."""
+    return from_.category <= to.category
 
 
 def result_type(dimensioned: list[dtype], zero_dim: list[dtype], scalars: list[dtype]) -> dtype:

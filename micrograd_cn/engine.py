@@ -75,11 +75,11 @@ class Node:
     hooks: dict[int, Any] | None
     retains = False
 
-    def face(self, data: Any) -> Any:
-        """``data`` as the kind of object users hold, standing at this node in the graph."""
+    def face(self, data: Any, owner: Any = None) -> Any:
+        """``data`` as the kind of object users hold, standing at this node; it changes when ``owner`` (see kept) does."""
         raise NotImplementedError
 
-    def constant(self, data: Any) -> Any:
+    def constant(self, data: Any, owner: Any = None) -> Any:
         """``data`` as the kind of object users hold, standing in no graph."""
         raise NotImplementedError
 
@@ -156,7 +156,7 @@ def sweep(
     while heap:
         node, g, shared = pending.pop(heappop(heap))
         if node.hooks is not None:
-            g = _run_hooks(node, g, create_graph)
+            g, shared = _run_hooks(node, g, create_graph), True  # the hooks have seen it and may keep it
         if needed is not None:
             if node.number in caught:
                 caught[node.number] = g
@@ -176,16 +176,21 @@ def sweep(
             saved = plan.lift(node)
         for parent, (rule, pick) in zip(node.parents, plan.pulls):  # noqa: B905 (strict costs 0.1 µs)
             if needed is None or parent.number in needed or parent.number in caught:
-                share = parent.fit(rule(g, *pick(saved)))
+                share = rule(g, *pick(saved))
+                if share is None:
+                    continue  # a user's function says: no gradient this way
+                share = parent.fit(share)
                 key = -parent.number
-                if key in pending:
+                if parent.plan is None and parent.hooks is None and wanted is None:
+                    parent.accumulate(share, share is g)  # a leaf need not wait for its total: it adds up itself
+                elif key in pending:
                     entry = pending[key]
                     entry[1], entry[2] = entry[1] + share, False
                 else:
                     pending[key] = [parent, share, share is g]
                     heappush(heap, key)
-        if not retain_graph:
-            node.saved = None
+        if plan.frees and not retain_graph:
+            node.saved, node.kept = None, ()
     return caught
 
 

@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from micrograd_cn import dtypes
+from micrograd_cn.engine import Face
 from micrograd_cn.numpy_protocol import NumpyProtocol
-from micrograd_cn.ops import comparison, elementwise, linalg, shape
+from micrograd_cn.ops import comparison, elementwise, linalg, shape, special
 from micrograd_cn.ops.table import FUNCTIONS, TABLE
 
 # Rows that are no method in PyTorch: parts of composed functions, and functions of torch.nn.functional.
 _NO_METHODS = {
-    "concat", "join", "batched", "contract", "put", "replaced", "pick", "slice", "pick_along", "max_along", "min_along",
-    "index", "variance", "deviation", "vector_norm", "linear", "mse_loss", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "cross_entropy", "nll_loss", "elu", "silu", "gelu", "softplus", "leaky_relu",
+    "where", "gated", "concat", "join", "batched", "contract", "put", "replaced", "pick", "slice", "pick_along", "max_along", "min_along",
+    "sorted_along", "top_along", "on_diagonal", "quotient", "derived_digamma", "index", "variance", "deviation", "vector_norm", "linear", "mse_loss", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "nll_loss", "elu", "silu", "gelu", "softplus", "leaky_relu",
     "logsigmoid",
 }  # fmt: skip
 # Functions that PyTorch has as functions only.
-_FUNCTIONS_ONLY = {"cat", "stack", "einsum"}
+_FUNCTIONS_ONLY = {"cat", "stack", "einsum", "polygamma", "tensordot", "std_mean", "var_mean"}
+# Those beside the element-wise rows that change a tensor in place under their name with a ``_`` behind.
+_IN_PLACE = {
+    "masked_fill", "masked_scatter", "scatter", "scatter_add", "index_add", "index_copy", "index_fill", "index_put", "tril",
+    "triu", "addmm", "addmv", "baddbmm", "addcmul", "addcdiv", "lerp", "clamp_min", "clamp_max", "nan_to_num", "logit",
+    "deg2rad", "rad2deg", "cumsum", "cumprod",
+}  # fmt: skip
 # PyTorch's second names.
 ALIASES = {
     "absolute": "abs", "negative": "neg", "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div",
@@ -26,6 +35,8 @@ ALIASES = {
     "arctanh": "atanh", "clip": "clamp", "fix": "trunc", "not_equal": "ne", "greater": "gt", "greater_equal": "ge",
     "less": "lt", "less_equal": "le", "swapdims": "swapaxes", "moveaxis": "movedim", "ger": "outer",
 }  # fmt: skip
+# What == and != compare with element by element; anything else is simply not the same.
+_COMPARABLE = (Face, int, float, complex, np.ndarray, np.generic)
 
 
 class TableMethods(NumpyProtocol):
@@ -57,10 +68,10 @@ class TableMethods(NumpyProtocol):
     __lt__, __le__, __gt__, __ge__ = comparison.lt, comparison.le, comparison.gt, comparison.ge
 
     def __eq__(self, other: object) -> Any:
-        return False if other is None else comparison.eq(self, other)
+        return comparison.eq(self, other) if isinstance(other, _COMPARABLE) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
-        return True if other is None else comparison.ne(self, other)
+        return comparison.ne(self, other) if isinstance(other, _COMPARABLE) else NotImplemented
 
     def __rsub__(self, other: Any) -> Any:
         return elementwise.sub(other, self)
@@ -127,24 +138,9 @@ class TableMethods(NumpyProtocol):
         """The tensor where ``condition`` holds, ``other`` elsewhere."""
         return elementwise.where(condition, self, other)
 
-    def masked_fill_(self, mask: Any, value: Any) -> Any:
-        """Set the elements where ``mask`` is True to ``value``; returns itself."""
-        return self._become(FUNCTIONS["masked_fill"], mask, value)
-
-    def equal(self, other: Any) -> bool:
-        """True if shape and all elements are the same."""
-        return tuple(self.shape) == tuple(other.shape) and bool((self._raw == other._raw).all())
-
-    def allclose(self, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-        """True if ``|self - other| <= atol + rtol * |other|`` everywhere."""
-        import numpy as np
-
-        return bool(np.allclose(self._raw, other._raw, rtol, atol, equal_nan))
-
-    def nonzero(self, *, as_tuple: bool = False) -> Any:
-        """The positions of the elements that are not zero: a row each ``(n, ndim)``, or a vector a dimension."""
-        found = [self._constant(i) for i in self._raw.nonzero()]
-        return tuple(found) if as_tuple else shape.stack(found, 1) if found else self._constant(self._raw.reshape(-1)[:0].reshape(0, 0))
+    def polygamma(self, n: int) -> Any:
+        """The ``n``-th derivative of `digamma` at each element."""
+        return special.polygamma(n, self)
 
 
 def _conversion(d: dtypes.dtype) -> Callable[[Any], Any]:
@@ -176,7 +172,7 @@ def _attach() -> None:
         if name not in own:
             setattr(TableMethods, name, call)
         row = getattr(TABLE.get(ALIASES.get(name, name)), "primitive", None)
-        if row is not None and row.elementwise and name != "where":
+        if (row is not None and row.elementwise) or name in _IN_PLACE:
             setattr(TableMethods, f"{name}_", _in_place(call, f"{name}_"))
     for operator, name in (
         ("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("floordiv", "floor_divide"),

@@ -13,7 +13,20 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.engine import Face
-from micrograd_cn.ops import extremes, indexing, linalg, neural, reduction, shape  # noqa: F401 (fills the table)
+from micrograd_cn.ops import (  # noqa: F401 (fills the table)
+    comparison,
+    extremes,
+    indexing,
+    layout,
+    linalg,
+    neural,
+    reduction,
+    scattering,
+    shape,
+    shorthand,
+    sorting,
+    special,
+)
 from micrograd_cn.ops.table import TABLE
 
 _NAMES = {"axis": "dim", "keepdims": "keepdim"}
@@ -61,6 +74,17 @@ FUNCTIONS |= {
     np.einsum: linalg.einsum,
     np.var: _moments(reduction.var),
     np.std: _moments(reduction.std),
+    np.vstack: layout.vstack,
+    np.hstack: layout.hstack,
+    np.roll: lambda x, shift, axis=None: shape.roll(x, shift, axis),
+    np.tile: lambda x, reps: layout.tile(x, reps),
+    np.repeat: lambda x, repeats, axis=None: layout.repeat_interleave(x, repeats, axis),
+    np.diag: lambda x, k=0: layout.diag(x, k),
+    np.trace: lambda x: layout.trace(x),
+    np.sort: lambda x, axis=-1: sorting.sort(x, axis)[0],
+    np.diff: lambda x, n=1, axis=-1: shorthand.diff(x, n, axis),
+    np.inner: linalg.inner,
+    np.tensordot: lambda x, y, axes=2: linalg.tensordot(x, y, axes),
     np.linalg.norm: lambda x, ord=2, axis=None, keepdims=False: reduction.norm(x, ord, axis, keepdims),
     np.zeros_like: _constant(np.zeros_like),
     np.ones_like: _constant(np.ones_like),
@@ -72,7 +96,7 @@ FUNCTIONS |= {
 
 
 class NumpyProtocol(Face):
-    """NumPy functions on faces run the primitive of the same meaning."""
+    """NumPy functions on faces run the primitive of the same meaning; where there is none, on the bare array."""
 
     __slots__ = ()
 
@@ -95,21 +119,36 @@ class NumpyProtocol(Face):
         if method == "reduce" and ufunc in _REDUCTIONS and out is None:
             kwargs = {_NAMES.get(k, k): v for k, v in kwargs.items() if v is not np._NoValue}
             return _REDUCTIONS[ufunc](*inputs, **{"dim": 0, **kwargs})
-        raise TypeError(
-            f"np.{ufunc.__name__}{'' if method == '__call__' else '.' + method} does not record gradients here: use "
-            f"the tensor's own methods, or np.asarray(t.detach()) for a plain array"
-        )
+        arrays = [_array(x, f"np.{ufunc.__name__}") for x in inputs]
+        if out is not None:
+            kwargs["out"] = tuple(_array(x, f"np.{ufunc.__name__}") for x in out)
+        return self._constant(getattr(ufunc, method)(*arrays, **kwargs))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         call = FUNCTIONS.get(func)
         if call is None:
-            raise TypeError(
-                f"np.{func.__name__} does not record gradients here: use the tensor's own methods, or "
-                f"np.asarray(t.detach()) for a plain array"
-            )
+            what = f"np.{func.__name__}"
+            return func(*_array(args, what), **{name: _array(x, what) for name, x in kwargs.items()})
         if hasattr(call, "primitive"):
             kwargs = {_NAMES.get(k, k): v for k, v in kwargs.items()}
         return call(*args, **kwargs)
+
+
+def _array(x: Any, what: str) -> Any:
+    """What a NumPy function that has no primitive computes with: the array of a tensor, also within lists.
+
+    Raises:
+        TypeError: if the tensor requires grad, or is a value: the gradient would be lost.
+    """
+    if isinstance(x, (list, tuple)):
+        return type(x)(_array(item, what) for item in x)
+    if not isinstance(x, NumpyProtocol):
+        return x
+    if getattr(x, "requires_grad", True):
+        raise TypeError(
+            f"{what} does not record gradients here: use the tensor's own methods, or np.asarray(t.detach()) for a plain array"
+        )
+    return x._raw
 
 
 _REDUCTIONS = {

@@ -9,6 +9,7 @@ import numpy as np
 from micrograd_cn import dtypes
 from micrograd_cn.creation import _like, _numpy, _shape, made
 from micrograd_cn.generator import Generator, default_generator
+from micrograd_cn.ops.shape import common_shape
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 
@@ -65,12 +66,20 @@ def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires
 
 
 def randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
-    device: Any = None, requires_grad: bool = False,
+    *args: Any, low: int = 0, high: int | None = None, size: Any = None, generator: Generator | None = None,
+    dtype: Any = None, device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Whole numbers drawn evenly from ``[low, high)``: ``randint(high, size)`` or ``randint(low, high, size)``."""
-    if size is None:
-        low, high, size = 0, low, high
+    bounds = list(args)
+    if size is None and bounds:
+        size = bounds.pop()
+    if high is not None:
+        bounds.append(high)
+    if len(bounds) == 1:
+        bounds.insert(0, low)
+    if len(bounds) != 2 or size is None or isinstance(size, int):
+        raise TypeError(f"randint() is called as randint(high, size) or randint(low, high, size), got {args}, size={size}")
+    low, high = bounds
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     kind = np.dtype(np.int64) if dtype is None else dtypes.to_numpy(dtype)
@@ -98,7 +107,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator 
     m, s = (x._array if isinstance(x, Tensor) else x for x in (mean, std))
     if np.any(np.asarray(s) < 0):
         raise RuntimeError("normal expects all elements of std >= 0.0")
-    shape = np.broadcast_shapes(np.shape(m), np.shape(s))
+    shape = common_shape(np.shape(m), np.shape(s))
     kind = next(x for x in (m, s) if isinstance(x, np.ndarray)).dtype
     return made((source.normal(shape, kind) * s + m).astype(kind))
 
@@ -116,6 +125,8 @@ def multinomial(
 ) -> Tensor:
     """``num_samples`` positions (int64) drawn with the weights ``input``: ``(n,)`` or one draw a row of ``(m, n)``."""
     weights = input._array
+    if weights.ndim not in (1, 2):
+        raise RuntimeError(f"prob_dist must be 1 or 2 dim, got shape {list(weights.shape)}")
     rows = weights if weights.ndim == 2 else weights.reshape(1, -1)
     drawn = (generator or default_generator).multinomial(rows, num_samples, replacement)
     return made(drawn if weights.ndim == 2 else drawn[0])

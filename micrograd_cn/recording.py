@@ -30,11 +30,17 @@ class ArrayNode(Node):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
-    def face(self, data: Any) -> Tensor:
-        return wrap(np.asarray(data), self)
+    def face(self, data: Any, owner: Any = None) -> Tensor:
+        tensor = wrap(np.asarray(data), self)
+        if owner is not None:
+            tensor._cell = owner if isinstance(owner, list) else owner._cell
+        return tensor
 
-    def constant(self, data: Any) -> Tensor:
-        return wrap(np.asarray(data))
+    def constant(self, data: Any, owner: Any = None) -> Tensor:
+        array = np.asarray(data)
+        tensor = self.face(array if array.flags.writeable else array.copy(), owner)
+        tensor._node = None
+        return tensor
 
     def raw(self, face: Any) -> Any:
         return face._array
@@ -44,7 +50,7 @@ class ArrayNode(Node):
             return gradient
         if gradient.shape != self.shape:
             gradient = _sum_to(gradient, self)
-        return gradient.to(dtypes.FROM_NUMPY[self.dtype]) if isinstance(gradient, Face) else _cast(gradient, self.dtype)
+        return _cast(gradient, self.dtype)
 
     # What PyTorch's ``grad_fn`` answers.
 
@@ -54,8 +60,13 @@ class ArrayNode(Node):
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The nodes of the inputs, each with the output number 0; empty for a leaf."""
-        return tuple((parent, 0) for parent in self.parents)
+        """The nodes of the inputs (None for a constant), each with the output number 0; empty for a leaf."""
+        if self.plan is None:
+            return ()
+        found = dict(zip(self.plan.active, self.parents, strict=True))
+        row = self.plan.row
+        places = range(max(found) + 1) if row.variadic else [i for i, rule in enumerate(row.rules) if rule is not None]
+        return tuple((found.get(i), 0) for i in places)
 
     def register_hook(self, hook: Any) -> Handle:
         """Call ``hook(gradient)`` when the gradient of this node's result is complete; see `Tensor.register_hook`."""
@@ -66,6 +77,8 @@ class ArrayNode(Node):
 
 
 def _cast(gradient: Any, dtype: np.dtype[Any]) -> Any:
+    if isinstance(gradient, _Tensor):
+        return gradient.to(dtypes.FROM_NUMPY[dtype])
     return gradient if gradient.dtype == dtype else np.asarray(gradient).astype(dtype)
 
 
@@ -100,12 +113,13 @@ class Leaf(ArrayNode):
         self.after: dict[int, Any] | None = None
 
     def accumulate(self, gradient: Any, shared: bool) -> None:
-        tensor = self.tensor()
-        if tensor is None:
+        tensor: Any = self.tensor()
+        if tensor is None or tensor._node is None:  # gone, or no longer requires grad
             return
         before = tensor._grad
         if isinstance(gradient, Face):
-            tensor._grad = (gradient.clone() if shared else gradient) if before is None else before + gradient
+            face: Any = gradient
+            tensor._grad = face.clone() if before is None else before + face
         elif before is None:
             array = gradient if gradient.__class__ is _ndarray else np.asarray(gradient)
             # A view, or an array that another tensor's gradient may be too, must not be written by either.
@@ -219,13 +233,13 @@ def apply(self: Any, row: Primitive, args: tuple[Any, ...], named: dict[str, Any
     result._cell = [0, 0, 0]
     result._view = None
     result._grad = None
-    if row.view and np.may_share_memory(out, arrays[0]):
+    if row.view and (not out.size or np.may_share_memory(out, arrays[0])):
         args[0]._share(result, row.call, settings)
     if mask and mode.grad:
         plan = row.plans.get(mask) or row.plan(mask, len(arrays))
         if plan.pulls:
             record(plan, args, nodes, (*arrays, *settings, out), result)
-    elif mode.inference:
+    elif mode.inference and result._view is None:
         result._cell = None
     return result
 
@@ -320,6 +334,6 @@ def _explained(row: Primitive, arrays: list[Any], error: Exception) -> Exception
                     f"dimension {dim}: {row.name}() of shapes {' and '.join(str(list(s)) for s in shapes)}"
                 )
     types = [str(dtypes.FROM_NUMPY.get(x.dtype, x.dtype)) for x in arrays if isinstance(x, np.ndarray)]
-    kind = TypeError if isinstance(error, TypeError) and not shapes else RuntimeError
+    kind = TypeError if isinstance(error, TypeError) and (not shapes or any(x is None for x in arrays)) else RuntimeError
     described = ", ".join(f"{list(s)} {t}" for s, t in zip(shapes, types, strict=True))
     return kind(f"{row.name}() cannot compute with {described}: {error}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from micrograd_cn import dtypes, recording
 from micrograd_cn.device import CPU, device, require_cpu
-from micrograd_cn.engine import Face, mode, next_number, sweep, written
+from micrograd_cn.engine import Clock, Face, mode, next_number, sweep, written
 from micrograd_cn.methods import TableMethods
 from micrograd_cn.ops import indexing
 from micrograd_cn.ops.table import primitive
@@ -57,9 +58,19 @@ def clone(x: Any) -> Any:
 @primitive(lambda g: np.zeros_like(g), lambda g: g, backward_name="CopyBackwards")
 def copied(x: Any, source: Any) -> Any:
     """``source`` broadcast to the shape and cast to the type of ``x``, whose old content plays no part."""
-    out = np.empty_like(x)
-    out[...] = source
-    return out
+    try:
+        return np.broadcast_to(source, x.shape).astype(x.dtype)
+    except ValueError:
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(x.shape)}"
+        ) from None
+
+
+@primitive(lambda g: np.zeros_like(g), lambda g: np.sum(g), backward_name="FillBackward0")
+def filled(x: Any, value: Any) -> Any:
+    """``value`` everywhere in the shape and type of ``x``."""
+    return np.full_like(x, value)
 
 
 @primitive(lambda g: np.zeros_like(g), symbol="0")
@@ -94,24 +105,44 @@ def overwritten(x: Any, value: Any, steps: Any) -> Any:
 
 
 class View:
-    """How a tensor is a view of another: the base that owns the memory, and the operations from there to here."""
+    """How a tensor is a view of another: the base that owns the memory, and the operations from there to here.
 
-    __slots__ = ("base", "seen", "steps")
+    ``origin`` names the place that made it if nothing was recorded there: then no gradient can be led around a recorded
+    change in place, and the change is refused.
+    """
 
-    def __init__(self, base: Tensor, steps: tuple[Any, ...]) -> None:
-        self.base, self.steps = base, steps
+    __slots__ = ("base", "origin", "seen", "steps")
+
+    def __init__(self, base: Tensor, steps: tuple[Any, ...], origin: str | None = None) -> None:
+        self.base, self.steps, self.origin = base, steps, origin
         self.seen = next_number()
 
     def refresh(self, view: Tensor) -> None:
-        """Give ``view`` its place in the graph again if its base has got a new one by an in-place change."""
+        """Give ``view`` its place in the graph again if its base has got a new one by an in-place change.
+
+        Raises:
+            RuntimeError: for a view whose making was not recorded.
+        """
         cell = self.base._cell
         if cell is not None and cell[2] > self.seen:
+            if self.origin is not None:
+                raise self.refusal("and its base or another view of its base has been")
             self.seen = cell[2]
             before, mode.grad = mode.grad, True
             try:
-                view._node = _retrace(self.steps, self.base)._node
+                view._move(_retrace(self.steps, self.base)._node)
             finally:
                 mode.grad = before
+
+    def refusal(self, what: str) -> RuntimeError:
+        """The error for a recorded change that cannot be followed."""
+        return RuntimeError(
+            f"A view was created in {self.origin} {what} modified inplace with grad mode enabled. Make view and change "
+            "both under no_grad(), or both outside, or clone() the view first."
+        )
+
+
+_RETAIN = 0  # the key of retain_grad's hook, which runs after all others
 
 
 class Tensor(TableMethods, Face):
@@ -280,6 +311,8 @@ class Tensor(TableMethods, Face):
         Raises:
             RuntimeError: for integers, and for a tensor that was computed from others.
         """
+        if not isinstance(requires_grad, bool):
+            raise TypeError(f"requires_grad must be bool, not {type(requires_grad).__name__}")
         node = self._current()
         if requires_grad and self._array.dtype.kind not in "fc":
             raise RuntimeError(f"only Tensors of floating point and complex dtype can require gradients, got {self.dtype}")
@@ -302,7 +335,9 @@ class Tensor(TableMethods, Face):
     def grad_fn(self) -> ArrayNode | None:
         """The node of the operation that made this tensor; None for a leaf."""
         node = self._current()
-        return None if isinstance(node, Leaf) else node
+        if node is None or isinstance(node, Leaf):
+            return None
+        return node.parents[0] if node.plan.row.name == "output" else node  # an output shows the user's function
 
     @property
     def is_leaf(self) -> bool:
@@ -313,7 +348,7 @@ class Tensor(TableMethods, Face):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward() has added up here, in the shape and dtype of the tensor, or None."""
-        if self._grad is None and not self.is_leaf and not (self._node and self._node.hooks):
+        if self._grad is None and not self.is_leaf and not self.retains_grad:
             warnings.warn(
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
                 "be populated during autograd.backward(). Call .retain_grad() on it if you want it to be.",
@@ -327,12 +362,17 @@ class Tensor(TableMethods, Face):
         if value is not None:
             if not isinstance(value, Tensor):
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
             if value.shape != self.shape:
                 raise RuntimeError(
-                    f"assigned grad has data of a different size: {list(value.shape)} for a tensor of {list(self.shape)}"
+                    f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                    f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
                 )
             if value._array.dtype != self._array.dtype:
-                raise RuntimeError(f"assigned grad has data of a different type: {value.dtype} for a tensor of {self.dtype}")
+                raise RuntimeError(
+                    f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with dtype '{self.dtype}'"
+                )
         self._grad = value
 
     @property
@@ -357,6 +397,9 @@ class Tensor(TableMethods, Face):
     @property
     def _base(self) -> Tensor | None:
         return None if self._view is None else self._view.base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
 
     def is_inference(self) -> bool:
         """True if it was made in `inference_mode`."""
@@ -397,15 +440,14 @@ class Tensor(TableMethods, Face):
                     "reduce it first, for instance with .sum(), or pass gradient="
                 )
             gradient = _ONE.get(self._array.dtype) if not self._array.ndim else np.ones_like(self._array)
-        elif not isinstance(gradient, Tensor):
+            return node, wrap(np.asarray(gradient)) if create_graph else gradient
+        if not isinstance(gradient, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
-        elif gradient.shape != self.shape:
+        if gradient.shape != self.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has a shape of {self.shape}."
             )
-        elif not create_graph:
-            gradient = gradient._array
-        return node, wrap(np.asarray(gradient)) if create_graph and not isinstance(gradient, Tensor) else gradient
+        return node, node.fit(gradient if create_graph else gradient._array)
 
     def detach(self) -> Tensor:
         """The same memory as a constant."""
@@ -422,18 +464,20 @@ class Tensor(TableMethods, Face):
         if self._view is not None:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self._node = None
+        self.__dict__.pop("_keep", None)
         return self
 
     def retain_grad(self) -> None:
-        """Let backward() keep the gradient of this computed tensor in ``.grad`` too."""
-        import weakref
+        """Let backward() keep the gradient of this computed tensor in ``.grad`` too.
 
+        Raises:
+            RuntimeError: if this tensor does not require grad.
+        """
         node = self._current()
         if node is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if isinstance(node, Leaf) or self.__dict__.get("_retains"):
+        if isinstance(node, Leaf) or self.retains_grad:
             return
-        self.__dict__["_retains"] = True
         me = weakref.ref(self)
 
         def keep(gradient: Tensor) -> None:
@@ -441,12 +485,24 @@ class Tensor(TableMethods, Face):
             if tensor is not None:
                 tensor._grad = gradient.clone() if tensor._grad is None else tensor._grad + gradient
 
-        Handle.add(node, keep)
+        self.__dict__["_keep"] = keep
+        self._move(node)
 
     @property
     def retains_grad(self) -> bool:
         """True for a computed tensor on which `retain_grad` was called."""
-        return bool(self.__dict__.get("_retains"))
+        return "_keep" in self.__dict__
+
+    def _move(self, node: ArrayNode | None) -> None:
+        """Stand at ``node`` from now on. Hooks stay with the node they were put on; `retain_grad` comes along."""
+        keep = self.__dict__.get("_keep")
+        if keep is not None:
+            if self._node is not None and self._node.hooks is not None:
+                self._node.hooks.pop(_RETAIN, None)
+            if node is not None:
+                node.hooks = node.hooks or {}
+                node.hooks[_RETAIN] = keep
+        self._node = node
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call ``hook(gradient)`` whenever this tensor's gradient is complete; what it returns replaces the gradient.
@@ -457,7 +513,22 @@ class Tensor(TableMethods, Face):
         node = self._current()
         if node is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        return Handle.add(node, hook)
+
+        def checked(gradient: Tensor) -> Tensor | None:
+            answer = hook(gradient)
+            name = getattr(hook, "__name__", repr(hook))
+            if not (answer is None or isinstance(answer, Tensor)):
+                raise TypeError(f"expected Variable, but hook {name!r} returned '{type(answer).__name__}'")
+            if answer is not None and answer.shape != gradient.shape:
+                raise RuntimeError(f"hook {name!r} has changed the size of value: {gradient.shape} to {answer.shape}")
+            if answer is not None and answer.dtype is not gradient.dtype:
+                raise RuntimeError(f"hook {name!r} has changed the type of value: {gradient.dtype} to {answer.dtype}")
+            return answer
+
+        handle = Handle.add(node, checked)
+        if _RETAIN in node.hooks:  # type: ignore[operator]
+            node.hooks[_RETAIN] = node.hooks.pop(_RETAIN)  # type: ignore[index,union-attr]
+        return handle
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Handle:
         """Call ``hook(tensor)`` after backward() has added to the ``.grad`` of this leaf."""
@@ -466,6 +537,7 @@ class Tensor(TableMethods, Face):
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         if node.after is None:
             node.after = {}
+            node.hooks = node.hooks or {}  # a leaf with hooks waits for its total
         return Handle(node.after, hook)
 
     # --- views and in-place changes ------------------------------------------------------------------------------------
@@ -474,13 +546,20 @@ class Tensor(TableMethods, Face):
         """Make ``view``, which ``call(self, *settings)`` has just made, known as a view of the same memory."""
         mine = self._view
         view._cell = self._cell
-        base, steps = (self, ()) if mine is None else (mine.base, mine.steps)
-        view._view = View(base, (*steps, (call, settings)))
+        origin = None if mode.grad else "inference mode" if mode.inference else "no_grad mode"
+        if mine is None:
+            view._view = View(self, ((call, settings),), origin)
+        else:
+            view._view = View(mine.base, (*mine.steps, (call, settings)), mine.origin or origin)
+        if not mode.grad and self._current() is not None:
+            view._node = Leaf(view)  # PyTorch calls such a view a leaf of its own, and so prints it
 
     def _wrote(self) -> None:
         """Note that the array has been written outside any recorded operation."""
         if self._cell is not None:
             written(self._cell)
+        else:
+            Clock.last_write = next_number()  # let whoever saved an inference tensor look
 
     def _become(self, change: Callable[..., Any], *args: Any, **named: Any) -> Tensor:
         """Change in place: become ``change(self, ...)``, in this memory and at the same shape and dtype; return itself.
@@ -490,24 +569,13 @@ class Tensor(TableMethods, Face):
                 which one place stands for several elements.
         """
         node = self._current()
-        view = self._view
-        if mode.grad and node is not None:
-            if isinstance(node, Leaf):
-                raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-            if view is not None and isinstance(view.base._node, Leaf):
-                raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-        if self._cell is None and not mode.inference:
-            raise RuntimeError(
-                "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone() to get "
-                "a normal tensor before doing inplace update."
-            )
-        if any(s == 0 and n > 1 for s, n in zip(self._array.strides, self._array.shape, strict=True)):
-            raise RuntimeError(
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                "location. Please clone() the tensor before performing the operation."
-            )
-        before = wrap(self._array, node)
-        before._cell = self._cell
+        tensors = [x for x in (*args, *named.values()) if isinstance(x, Tensor)]
+        base = self if self._view is None else self._view.base
+        recorded = mode.grad and any(x.requires_grad for x in (self, base, *tensors))
+        self._check_change(change, recorded)
+        # The rules of the change may ask for what was here before it. What overwrites a view does not depend on that.
+        before = wrap(self._array.copy() if recorded else self._array)
+        before._node = None if base is not self and change in _OVERWRITING else node
         after = change(before, *args, **named)
         if after._array.shape != self._array.shape:
             raise RuntimeError(
@@ -519,36 +587,74 @@ class Tensor(TableMethods, Face):
                 raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
             after = cast(after, self._array.dtype)
         np.copyto(self._array, after._array)
-        if self._cell is None:
-            return self
-        written(self._cell)
-        if not mode.grad:
-            return self
-        if view is None:
-            self._node = after._node
-        elif after._node is not None or view.base._node is not None:
-            base = view.base
-            operands = (base, after)
+        self._wrote()
+        if recorded:
+            self._stand_where(after)
+        return self
+
+    def _check_change(self, change: Callable[..., Any], recorded: bool) -> None:
+        """Raise RuntimeError if this tensor must not be changed in place."""
+        view = self._view
+        if recorded:
+            if view is not None and view.origin is not None:
+                raise view.refusal("and is being")
+            if view is not None and view.base.is_leaf and not (self._node is view.base._node is None):
+                raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+            if isinstance(self._node, Leaf):
+                raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        if self._cell is None and not mode.inference:
+            raise RuntimeError(
+                "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone() to get "
+                "a normal tensor before doing inplace update."
+            )
+        strides = zip(self._array.strides, self._array.shape, strict=True)
+        if change not in _OVERWRITING[:2] and self._array.size and any(s == 0 and n > 1 for s, n in strides):
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                "location. Please clone() the tensor before performing the operation."
+            )
+
+    def _stand_where(self, after: Tensor) -> Tensor:
+        """Take the place in the graph of ``after``, a new result whose data has just been written here."""
+        node: Any = after._node
+        if node is not None:
+            if node.plan.keeps_out:
+                node.kept = (*node.kept[:-1], self._cell)
+                node.saved = tuple(self._array if x is after._array else x for x in node.saved)
+            if all(getattr(owner, "_cell", None) is not self._cell for owner in node.kept):
+                node.number = next_number()  # nothing that it kept was changed by the change itself
+        base, steps = (self, ()) if self._view is None else (self._view.base, self._view.steps)
+        operands = (base, after)
+        if steps or (node is None and self._node is not None):
             mask = sum(1 << i for i, t in enumerate(operands) if t._node is not None)
+            after = wrap(base._array)
             recording.record(
                 overwritten.primitive.plan(mask, 2),
                 operands,
                 [t._node for t in operands],
-                (base._array, after._array, view.steps, base._array),
-                base,
+                (base._array, self._array, steps, base._array),
+                after,
             )
-        else:
-            return self
+        base._move(after._node)
         self._cell[2] = next_number()
         return self
 
     def copy_(self, src: Any, non_blocking: bool = False) -> Tensor:
         """Take over the elements of ``src``, which broadcasts and is cast; returns itself."""
-        return self._become(copied, src if isinstance(src, Tensor) else wrap(np.asarray(src)))
+        return self._become(copied, src if isinstance(src, Tensor) else wrap(_data(src)))
 
     def fill_(self, value: Any) -> Tensor:
-        """Set every element to ``value``; returns itself."""
-        return self.copy_(value)
+        """Set every element to ``value``, a number or a tensor of one; returns itself.
+
+        Raises:
+            RuntimeError: for a tensor with dimensions.
+        """
+        value = value if isinstance(value, Tensor) else wrap(_data(value))
+        if value.ndim:
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+            )
+        return self._become(filled, value)
 
     def zero_(self) -> Tensor:
         """Set every element to zero; returns itself."""
@@ -563,15 +669,23 @@ class Tensor(TableMethods, Face):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = self._index(index)
-        if not isinstance(value, Tensor):
-            value = wrap(np.asarray(value))
+        number = not isinstance(value, Tensor)
+        if number:
+            value = wrap(_data(value))
         if indexing.is_basic(index):
             target = self[index]
-            while value.ndim > target.ndim and value.shape[0] == 1:
-                value = value[0]
-            target.copy_(value)
+            target.copy_(_without_leading_ones(value, target.ndim))
         else:
-            self._become(indexing.replaced, value if value.dtype is self.dtype else value.to(self.dtype), index)
+            masked = value.numel() == 1 and any(isinstance(i, np.ndarray) and i.dtype == bool for i in index)
+            if value.dtype is not self.dtype and not number and not masked:
+                raise RuntimeError(
+                    "Index put requires the source and destination dtypes match, got "
+                    f"{dtypes.SCALAR_NAMES[self.dtype]} for the destination and "
+                    f"{dtypes.SCALAR_NAMES[value.dtype]} for the source; convert with .to()"
+                )
+            if value.ndim > 1:
+                value = _without_leading_ones(value, self._array[index].ndim)
+            self._become(indexing.replaced, value.to(self.dtype), index)
 
     def _index(self, index: Any) -> tuple[Any, ...]:
         """An index as NumPy takes it: tensors and lists as arrays, and ``...`` at the end of a basic one.
@@ -583,7 +697,7 @@ class Tensor(TableMethods, Face):
         out: list[Any] = []
         for i in items:
             if isinstance(i, (Tensor, np.ndarray, list, range)):
-                array = np.asarray(i._array if isinstance(i, Tensor) else i)
+                array = np.array(i._array if isinstance(i, Tensor) else i)  # a copy, which the graph may keep
                 if array.dtype.kind not in "biu" and array.size:
                     raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {array.dtype}")
                 if not array.size and array.dtype.kind == "f":
@@ -661,7 +775,7 @@ class Tensor(TableMethods, Face):
         Raises:
             RuntimeError: if the tensor requires grad, since NumPy would lose it.
         """
-        if not force and self.requires_grad:
+        if not force and mode.grad and self.requires_grad:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         return self._array
 
@@ -715,14 +829,14 @@ class Tensor(TableMethods, Face):
         return self.flip(0) if self.ndim else self
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if not self._array.ndim and spec else str(self)
+        return format(self.item() if not self._array.ndim and type(self) is Tensor else str(self), spec)
 
     def __repr__(self) -> str:
         from micrograd_cn.printing import tensor_repr
 
         node, suffixes = self._current(), []
         if node is not None:
-            suffixes.append("requires_grad=True" if isinstance(node, Leaf) else f"grad_fn={node!r}")
+            suffixes.append("requires_grad=True" if isinstance(node, Leaf) else f"grad_fn={self.grad_fn!r}")
         return tensor_repr(self._array, dtype=self.dtype, suffixes=suffixes)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -737,13 +851,15 @@ class Tensor(TableMethods, Face):
         out.requires_grad_(self.requires_grad)
         memo[id(self)] = out
         out._grad = copy.deepcopy(self._grad, memo)
-        out.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        out.__dict__.update(copy.deepcopy(self._attributes(), memo))
         return out
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError("only leaf tensors can be pickled: use detach()")
-        return _rebuilt, (type(self), self._array, self.requires_grad)
+        return _rebuilt, (type(self), self._array, self.requires_grad), self._attributes() or None
+
+    def _attributes(self) -> dict[str, Any]:
+        """What the user has attached."""
+        return {k: x for k, x in self.__dict__.items() if k != "_keep"}
 
 
 def _rebuilt(cls: type, array: np.ndarray[Any, Any], requires_grad: bool) -> Any:
@@ -751,5 +867,25 @@ def _rebuilt(cls: type, array: np.ndarray[Any, Any], requires_grad: bool) -> Any
     return wrap(array)._as_subclass(cls).requires_grad_(requires_grad)
 
 
+def _without_leading_ones(x: Tensor, ndim: int) -> Tensor:
+    """``x`` with no more than ``ndim`` dimensions, if those in front have length 1: so far a written value may exceed."""
+    while x.ndim > ndim and x.shape[0] == 1:
+        x = x[0]
+    return x
+
+
+def _data(x: Any) -> np.ndarray[Any, Any]:
+    """What is to be written into a tensor, as an array.
+
+    Raises:
+        TypeError: if it is neither a number nor an array.
+    """
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"can't assign a {type(x).__name__} to a tensor: {x!r}")
+    return array
+
+
+_OVERWRITING = (zero, filled, copied)
 _ONE = {d.numpy: d.numpy.type(1) for d in dtypes.ALL}
 recording._Tensor = Tensor

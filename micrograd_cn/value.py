@@ -52,7 +52,8 @@ class Value(Node, NumpyProtocol):
             settings = row.defaults
         if not row.elementwise:
             raise TypeError(f"{row.name}() works on tensors, not on Values")
-        data, inputs = [], []
+        data: list[Any] = []
+        inputs: Any = []
         mask, bit = 0, 1
         for x in args:
             if not isinstance(x, Value):
@@ -86,7 +87,7 @@ class Value(Node, NumpyProtocol):
 
     # --- what the engine asks of a node ------------------------------------------------------------------------------
 
-    def face(self, data: Any) -> Value:
+    def face(self, data: Any, owner: Any = None) -> Value:
         # A value that has been set since (w.data -= …) stands in the graph with the number it had.
         return self if self.data == data else elementwise.positive.primitive.call(self)._with(float(data))  # type: ignore[attr-defined]
 
@@ -94,7 +95,7 @@ class Value(Node, NumpyProtocol):
         self.data = data
         return self
 
-    def constant(self, data: Any) -> Value:
+    def constant(self, data: Any, owner: Any = None) -> Value:
         return _constant(float(data))
 
     def raw(self, face: Any) -> Any:
@@ -160,6 +161,19 @@ class Value(Node, NumpyProtocol):
 
     def __repr__(self) -> str:
         return f"Value(data={self.data}, grad={self.grad.data if isinstance(self.grad, Value) else self.grad})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        if self.plan is not None:
+            raise RuntimeError(
+                f"Only Values created explicitly by the user can be deep-copied, not the result of {self.plan.row.name}: "
+                "copy the Values it was computed from, or make Value(x.data)"
+            )
+        copy = Value(self.data, self.label) if self.number else _constant(self.data)
+        copy.grad = self.grad.data if isinstance(self.grad, Value) else self.grad
+        return copy
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return Value, (self.data, self.label)
 
     def __float__(self) -> float:
         return float(self.data)

@@ -2,12 +2,12 @@
 
 from micrograd_cn.autograd import functional
 from micrograd_cn.autograd.function import Function
-from micrograd_cn.autograd.gradcheck import gradcheck, gradgradcheck
+from micrograd_cn.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from micrograd_cn.autograd.modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from micrograd_cn.autograd.sweeps import backward, grad
 from micrograd_cn.tensor import Tensor as Variable
 
 __all__ = [
-    "Function", "Variable", "backward", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck",
-    "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled",
+    "Function", "GradcheckError", "Variable", "backward", "enable_grad", "functional", "grad", "gradcheck",
+    "gradgradcheck", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled",
 ]  # fmt: skip

@@ -1,4 +1,7 @@
-"""Whole Jacobians and Hessians. https://pytorch.org/docs/stable/autograd.html#functional-higher-level-api"""
+"""Whole Jacobians and Hessians, and their products with vectors.
+
+https://pytorch.org/docs/stable/autograd.html#functional-higher-level-api
+"""
 
 from __future__ import annotations
 
@@ -24,46 +27,14 @@ def jacobian(
         func: takes the inputs, returns a tensor or a tuple of tensors.
         inputs: a tensor or a tuple of tensors.
         create_graph: let the derivatives have a graph of their own.
-        strict: raise where an output does not depend on an input, instead of giving zeros.
+        strict: raise RuntimeError where an output does not depend on an input, instead of giving zeros.
         vectorize, strategy: accepted; the result is the same.
 
     Returns:
         For one output and one input a tensor of shape ``(*output, *input)``; for several, nested tuples of them.
     """
-    several_in = isinstance(inputs, (tuple, list))
-    xs = _leaves(tuple(inputs) if several_in else (inputs,), create_graph)
-    with enable_grad():
-        out = func(*xs)
-        ys = out if isinstance(out, tuple) else (out,)
-        table = tuple(tuple(_derivative(y, x, create_graph, strict) for x in xs) for y in ys)
-    rows = table if several_in else tuple(row[0] for row in table)
-    return rows if isinstance(out, tuple) else rows[0]
-
-
-def _leaves(xs: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
-    for x in xs:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"inputs must be tensors, got {type(x).__name__}")
-    return tuple(x if create_graph and x.requires_grad else x.detach().clone().requires_grad_() for x in xs)
-
-
-def _derivative(y: Any, x: Tensor, create_graph: bool, strict: bool) -> Tensor:
-    """``dy/dx`` with shape ``(*y, *x)``: a sweep for each element of ``y``."""
-    if not isinstance(y, Tensor):
-        raise TypeError(f"the function must return tensors, got {type(y).__name__}")
-    rows = []
-    for k in range(y.numel()):
-        g = None
-        if y.requires_grad:
-            start = np.zeros(y.numel(), y._array.dtype)
-            start[k] = 1
-            (g,) = grad(y, x, wrap(start.reshape(y.shape)), retain_graph=True, create_graph=create_graph, allow_unused=True)
-        if g is None and strict:
-            raise RuntimeError("an output of the function is independent of an input; this is not allowed in strict mode")
-        rows.append(wrap(np.zeros(x.shape, y._array.dtype)) if g is None else g)
-    if not rows:
-        return wrap(np.zeros((*y.shape, *x.shape), y._array.dtype))
-    return stack(rows).reshape((*y.shape, *x.shape))
+    xs, ys, pack_in, pack_out = _run("jacobian", func, inputs, create_graph)
+    return pack_out(tuple(pack_in(_rows(y, xs, create_graph, strict)) for y in ys))
 
 
 def hessian(
@@ -80,12 +51,120 @@ def hessian(
     """
 
     def first(*xs: Any) -> Any:
-        y = func(*xs)
-        if not isinstance(y, Tensor) or y.numel() != 1:
-            raise RuntimeError("The output of the function given to hessian should be a single element tensor.")
-        found = tuple(
-            g.reshape(x.shape) for x, g in zip(xs, (_derivative(y.reshape(()), x, True, strict) for x in xs), strict=True)
-        )
+        (found,) = (_rows(y.reshape(()), xs, True, strict) for y in _single("hessian", func(*xs)))
         return found if isinstance(inputs, (tuple, list)) else found[0]
 
     return jacobian(first, inputs, create_graph, strict)
+
+
+def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+    """``(func(inputs), vᵀ J)``: the vector ``v``, shaped as the output, times the Jacobian ``J``; one sweep.
+
+    ``v`` may be left out where the output is one number. Other arguments as in `jacobian`.
+    """
+    xs, ys, pack_in, pack_out = _run("vjp", func, inputs, create_graph)
+    return pack_out(_plain(ys, create_graph)), pack_in(_product(ys, xs, _vector(v, ys), create_graph, strict))
+
+
+def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+    """``(func(inputs), J v)``: the Jacobian ``J`` times the vector ``v``, shaped as the inputs.
+
+    ``uᵀ J`` is linear in ``u``, so its own derivative by ``u``, times ``v``, is ``J v``: two sweeps.
+    """
+    xs, ys, _, pack_out = _run("jvp", func, inputs, create_graph)
+    us = tuple(wrap(np.zeros_like(y._array)).requires_grad_() for y in ys)
+    with enable_grad():
+        back = _product(ys, xs, us, True, strict)
+    return pack_out(_plain(ys, create_graph)), pack_out(_product(back, us, _vector(v, xs), create_graph, strict))
+
+
+def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+    """``(func(inputs), vᵀ H)``: the vector ``v``, shaped as the inputs, times the Hessian ``H`` of a single number."""
+    xs, ys, pack_in, _ = _run("vhp", func, inputs, create_graph)
+    _single("vhp", ys)
+    with enable_grad():
+        first = _product(ys, xs, None, True, strict)
+    return _plain(ys, create_graph)[0], pack_in(_product(first, xs, _vector(v, xs), create_graph, strict))
+
+
+def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+    """``(func(inputs), H v)``; the Hessian is symmetric, so this is `vhp`."""
+    return vhp(func, inputs, v, create_graph, strict)
+
+
+Pack = Callable[[tuple[Any, ...]], Any]
+
+
+def _run(name: str, func: Any, inputs: Any, create_graph: bool) -> tuple[tuple[Any, ...], tuple[Any, ...], Pack, Pack]:
+    """The inputs as places to differentiate at, the outputs, and how to hand back what belongs to each."""
+    xs = tuple(
+        x.view_as(x) if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
+        for x in _tensors(name, "inputs", inputs)
+    )
+    with enable_grad():
+        out = func(*xs)
+    ys = _tensors(name, "outputs", out)
+    return xs, ys, *(tuple if isinstance(x, (tuple, list)) else lambda found: found[0] for x in (inputs, out))  # type: ignore[return-value]
+
+
+def _tensors(name: str, what: str, x: Any) -> tuple[Tensor, ...]:
+    several = tuple(x) if isinstance(x, (tuple, list)) else (x,)
+    for t in several:
+        if not isinstance(t, Tensor):
+            raise TypeError(
+                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the given {what} has "
+                f"type {type(t)}."
+            )
+    return several
+
+
+def _single(name: str, y: Any) -> tuple[Tensor, ...]:
+    ys = _tensors(name, "outputs", y)
+    if len(ys) != 1 or ys[0].numel() != 1:
+        raise RuntimeError(
+            f"The Tensor returned by the function given to {name} should contain a single element, but got shape "
+            f"{[list(t.shape) for t in ys]}"
+        )
+    return ys
+
+
+def _vector(v: Any, like: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+    """``v`` as a tuple of tensors shaped as ``like``."""
+    if v is None:
+        if len(like) != 1 or like[0].numel() != 1:
+            raise RuntimeError(
+                "The vector v can only be None if the user-provided function returns a single Tensor with a single "
+                "element."
+            )
+        return (wrap(np.ones_like(like[0]._array)),)
+    vs = _tensors("the product", "v", v)
+    if [x.shape for x in vs] != [x.shape for x in like]:
+        raise RuntimeError(f"v has invalid size: should be {[x.shape for x in like]} but got {[x.shape for x in vs]}")
+    return vs
+
+
+def _plain(ys: tuple[Tensor, ...], create_graph: bool) -> tuple[Tensor, ...]:
+    return ys if create_graph else tuple(y.detach() for y in ys)
+
+
+def _product(ys: Any, xs: Any, v: Any, create_graph: bool, strict: bool) -> tuple[Tensor, ...]:
+    """``vᵀ dy/dx`` for each of ``xs``: one sweep; zeros where ``y`` does not depend on ``x``."""
+    pairs = [(y, None if v is None else v[i]) for i, y in enumerate(ys) if y.requires_grad]
+    gs: Any = (None,) * len(xs)
+    if pairs:
+        starts = None if v is None else [g for _, g in pairs]
+        gs = grad([y for y, _ in pairs], xs, starts, True, create_graph, allow_unused=True)
+    if strict and any(g is None for g in gs):
+        at = next(i for i, g in enumerate(gs) if g is None)
+        raise RuntimeError(f"The outputs are independent of input {at}. This is not allowed in strict mode.")
+    return tuple(wrap(np.zeros_like(x._array)) if g is None else g for g, x in zip(gs, xs, strict=True))
+
+
+def _rows(y: Tensor, xs: Any, create_graph: bool, strict: bool) -> tuple[Tensor, ...]:
+    """``dy/dx`` with shape ``(*y, *x)`` for each of ``xs``: a sweep for each element of ``y``."""
+    ones = np.eye(y.numel(), dtype=y._array.dtype).reshape((y.numel(), *y.shape))
+    rows = [_product((y,), xs, (wrap(one),), create_graph, strict) for one in ones]
+    if not rows:
+        return tuple(wrap(np.zeros((*y.shape, *x.shape), x._array.dtype)) for x in xs)
+    columns = zip(*rows, strict=True)
+    return tuple(stack(gs).reshape((*y.shape, *x.shape)) for gs, x in zip(columns, xs, strict=True))

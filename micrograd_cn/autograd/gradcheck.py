@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,50 +13,11 @@ from micrograd_cn.autograd.sweeps import grad
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 
+Matrix = np.ndarray[Any, Any]
+
 
 class GradcheckError(RuntimeError):
     """A derivative rule and the numerical difference disagree."""
-
-
-def _tuple(x: Any) -> tuple[Any, ...]:
-    return tuple(x) if isinstance(x, (tuple, list)) else (x,)
-
-
-def _numerical(fn: Callable[..., Any], inputs: tuple[Any, ...], which: int, eps: float) -> list[np.ndarray[Any, Any]]:
-    """For each output the matrix ``d output / d inputs[which]`` by central differences, ``(inputs, outputs)``."""
-    x = inputs[which]._array
-    columns = []
-    with no_grad():
-        for place in np.ndindex(x.shape):
-            before = x[place].copy()
-            sides = []
-            for step in (eps, -eps):
-                x[place] = before + step
-                sides.append([np.array(o._array, dtype=np.float64).ravel() for o in _outputs(fn, inputs)])
-            x[place] = before
-            columns.append([(a - b) / (2 * eps) for a, b in zip(*sides, strict=True)])
-    count = len(_outputs(fn, inputs))
-    return [
-        np.array([c[k] for c in columns]).reshape(x.size, -1) if columns else np.zeros((0, 0)) for k in range(count)
-    ]
-
-
-def _outputs(fn: Callable[..., Any], inputs: tuple[Any, ...]) -> list[Tensor]:
-    return [o for o in _tuple(fn(*inputs)) if isinstance(o, Tensor) and o.is_floating_point()]
-
-
-def _analytical(output: Tensor, x: Tensor) -> np.ndarray[Any, Any]:
-    """The matrix ``d output / d x`` by one sweep an element of the output, ``(inputs, outputs)``."""
-    rows = np.zeros((x.numel(), output.numel()))
-    if not output.requires_grad:
-        return rows
-    for k in range(output.numel()):
-        start = np.zeros(output.numel(), output._array.dtype)
-        start[k] = 1
-        (g,) = grad(output, x, wrap(start.reshape(output.shape)), retain_graph=True, allow_unused=True)
-        if g is not None:
-            rows[:, k] = g._array.ravel()
-    return rows
 
 
 def gradcheck(
@@ -66,39 +28,64 @@ def gradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
-    **options: Any,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
+    fast_mode: bool = False,
+    masked: bool | None = None,
 ) -> bool:
     """Compare the derivatives that backward gives with central differences ``(f(x + eps) - f(x - eps)) / (2 eps)``.
 
+    A sweep from a random gradient is compared too: it must be that combination of the derivatives, so a rule that
+    forgets to multiply by its gradient, or gives another answer each time, is found as well.
+
     Args:
         func: takes the inputs, returns a tensor or a tuple of tensors.
-        inputs: a tensor or a tuple; those that require grad (float64, please) are checked.
+        inputs: a tensor or a tuple; those of floating type that require grad (float64, please) are checked.
         eps: the step; atol, rtol: tolerances, absolute and relative.
         raise_exception: raise instead of returning False.
+        nondet_tol: how much more the two kinds of sweep may differ.
+        check_forward_ad: must be False: there is no forward mode here.
+        check_backward_ad: False checks nothing.
+        check_undefined_grad, check_grad_dtypes, check_batched_grad, check_batched_forward_grad, fast_mode, masked:
+            accepted; the check is always the full one, output by output.
 
     Raises:
         GradcheckError: naming the input, the output and both matrices, if they differ.
         ValueError: if no input requires grad.
+        RuntimeError: for an input with a dimension of stride 0, whose elements cannot be moved one by one.
     """
+    if check_forward_ad:
+        raise NotImplementedError("gradcheck: check_forward_ad=True asks for forward mode, which does not exist here")
     inputs = _tuple(inputs)
     checked = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
-    if not checked:
-        raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
-        )
-    outputs = _outputs(func, inputs)
-    for i in checked:
-        numerical = _numerical(func, inputs, i, eps)
+    _check_inputs(inputs, checked)
+    try:
+        outputs = _outputs(func, inputs) if check_backward_ad else []
+        numerical = {i: _numerical(func, inputs, i, eps, len(outputs)) for i in checked}
         for k, output in enumerate(outputs):
-            analytical = _analytical(output, inputs[i])
-            expected = numerical[k].reshape(analytical.shape)
-            if not np.allclose(analytical, expected, rtol, atol, equal_nan=True):
-                if raise_exception:
+            analytical = _analytical(output, [inputs[i] for i in checked])
+            combined, expected = _combination(output, [inputs[i] for i in checked], analytical)
+            for i, found in zip(checked, analytical, strict=True):
+                if not np.allclose(found, numerical[i][k], rtol, atol, equal_nan=True):
                     raise GradcheckError(
                         f"Jacobian mismatch for output {k} with respect to input {i},\n"
-                        f"numerical:{expected}\nanalytical:{analytical}\n"
+                        f"numerical:{numerical[i][k]}\nanalytical:{found}\n"
                     )
-                return False
+            for i, a, b in zip(checked, combined, expected, strict=True):
+                if not np.allclose(a, b, rtol, atol + nondet_tol, equal_nan=True):
+                    raise GradcheckError(
+                        f"Backward not multiplied by grad_output, or not reentrant, for output {k} with respect to "
+                        f"input {i}: from a random gradient it gives {a}, but that combination of derivatives is {b}"
+                    )
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
     return True
 
 
@@ -110,18 +97,29 @@ def gradgradcheck(
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
     raise_exception: bool = True,
-    **options: Any,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
 ) -> bool:
     """`gradcheck` of the gradient itself: second derivatives against differences of first ones.
 
-    ``grad_outputs`` are the gradients to start from; by default they are drawn at random.
+    ``grad_outputs`` are the gradients to start from; by default they are drawn at random, transposed in memory for
+    ``gen_non_contig_grad_outputs=True``. The other arguments are those of `gradcheck`.
     """
     inputs = _tuple(inputs)
-    outputs = _outputs(func, inputs)
+    outputs = [y for y in _outputs(func, inputs) if y.requires_grad]
     if grad_outputs is None:
         draw = np.random.default_rng(0)
-        starts = tuple(wrap(np.asarray(draw.standard_normal(o.shape), o._array.dtype)).requires_grad_() for o in outputs)
+        order: Any = "F" if gen_non_contig_grad_outputs else "C"
+        arrays = [np.array(draw.standard_normal(y.shape), y._array.dtype, order=order) for y in outputs]
+        starts = tuple(wrap(a).requires_grad_() for a in arrays)
     else:
         starts = _tuple(grad_outputs)
     n = len(inputs)
@@ -130,11 +128,80 @@ def gradgradcheck(
     def first(*args: Any) -> tuple[Any, ...]:
         xs, gs = args[:n], args[n:]
         with enable_grad():
-            ys = _outputs(func, xs)
-            pairs = [(y, g) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
-            found = grad(
-                [y for y, _ in pairs], [xs[i] for i in checked], [g for _, g in pairs], create_graph=True, allow_unused=True
-            )
+            ys = [y for y in _outputs(func, xs) if y.requires_grad]
+            found = grad(ys, [xs[i] for i in checked], gs, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
-    return gradcheck(first, (*inputs, *starts), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+    return gradcheck(
+        first, (*inputs, *starts), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
+        nondet_tol=nondet_tol, check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev,
+    )  # fmt: skip
+
+
+def _tuple(x: Any) -> tuple[Any, ...]:
+    return tuple(x) if isinstance(x, (tuple, list)) else (x,)
+
+
+def _check_inputs(inputs: tuple[Any, ...], checked: list[int]) -> None:
+    if not checked:
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
+        )
+    for i in checked:
+        array = inputs[i]._array
+        if array.dtype != np.float64:
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
+                "will likely fail if all the inputs are not of double precision floating point or complex. ",
+                stacklevel=3,
+            )
+        if any(stride == 0 and length > 1 for stride, length in zip(array.strides, array.shape, strict=True)):
+            raise RuntimeError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
+                "non-overlapping to be able to compute the numerical gradients correctly. You should call .contiguous "
+                "on the input before passing it to gradcheck."
+            )
+
+
+def _outputs(func: Callable[..., Any], inputs: tuple[Any, ...]) -> list[Tensor]:
+    return [y for y in _tuple(func(*inputs)) if isinstance(y, Tensor) and y.is_floating_point()]
+
+
+def _numerical(func: Callable[..., Any], inputs: tuple[Any, ...], which: int, eps: float, count: int) -> list[Matrix]:
+    """For each of ``count`` outputs the matrix ``d output / d inputs[which]`` by differences, ``(inputs, outputs)``."""
+    x = inputs[which]._array
+    columns = []
+    with no_grad():
+        for place in np.ndindex(x.shape):
+            before = x[place].copy()
+            sides = []
+            for step in (eps, -eps):
+                x[place] = before + step
+                sides.append([y._array.astype(np.float64).ravel() for y in _outputs(func, inputs)])
+            x[place] = before
+            columns.append([(a - b) / (2 * eps) for a, b in zip(*sides, strict=True)])
+    return [np.array([c[k] for c in columns]) for k in range(count)]
+
+
+def _swept(output: Tensor, start: Matrix, inputs: list[Tensor]) -> list[Matrix]:
+    """The gradients of the inputs, flat, in a sweep from ``output`` with the gradient ``start``."""
+    gradient = wrap(start.astype(output._array.dtype).reshape(output.shape))
+    found = grad(output, inputs, gradient, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return [g._array.astype(np.float64).ravel() for g in found]
+
+
+def _analytical(output: Tensor, inputs: list[Tensor]) -> list[Matrix]:
+    """For each input the matrix ``d output / d input``, ``(inputs, outputs)``: a sweep for each output element."""
+    if not output.requires_grad or not output.numel():
+        return [np.zeros((x.numel(), output.numel())) for x in inputs]
+    rows = [_swept(output, one, inputs) for one in np.eye(output.numel())]
+    return [np.stack(columns, axis=1) for columns in zip(*rows, strict=True)]
+
+
+def _combination(output: Tensor, inputs: list[Tensor], matrices: list[Matrix]) -> tuple[list[Matrix], list[Matrix]]:
+    """The gradients of a sweep from a random gradient, and what they must be by the matrices."""
+    if not output.requires_grad:
+        return [], []
+    start = np.random.default_rng(0).uniform(0.5, 1.5, output.numel())
+    return _swept(output, start, inputs), [m @ start for m in matrices]

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from micrograd_cn.autograd.modes import set_grad_enabled
 from micrograd_cn.engine import Face, sweep
 
 
 def _many(x: Any) -> tuple[Any, ...]:
-    return () if x is None else tuple(x) if isinstance(x, (list, tuple)) else (x,)
+    return () if x is None else (x,) if isinstance(x, Face) else tuple(x)
 
 
-def _roots(outputs: tuple[Any, ...], gradients: tuple[Any, ...], create_graph: bool) -> list[tuple[Any, Any]]:
+def _sweep(outputs: Any, gradients: Any, retain_graph: bool | None, create_graph: bool, nodes: Any) -> dict[int, Any]:
+    """Sweep back from ``outputs``, each with its gradient to start from, and return the gradients of ``nodes``."""
+    outputs, gradients = _many(outputs), _many(gradients)
     if gradients and len(gradients) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
     starts = gradients or (None,) * len(outputs)
-    return [x._root(g, create_graph) for x, g in zip(outputs, starts, strict=True)]
+    with set_grad_enabled(create_graph):
+        roots = [x._root(g, create_graph) for x, g in zip(outputs, starts, strict=True)]
+        return sweep(roots, create_graph if retain_graph is None else retain_graph, create_graph, nodes)
 
 
 def backward(
@@ -42,16 +48,20 @@ def backward(
     """
     wanted = _many(inputs)
     if inputs is not None and not wanted:
-        raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-    roots = _roots(_many(tensors), _many(grad_tensors), create_graph)
-    keep = create_graph if retain_graph is None else retain_graph
-    nodes = [_node(x, i) for i, x in enumerate(wanted)]
-    with set_grad_enabled(create_graph):
-        found = sweep(roots, keep, create_graph, nodes if wanted else None)
-        for x, node in zip(wanted, nodes, strict=True):
-            g = found[node.number]
-            if g is not None:
-                x.grad = _face(node, g) if x.grad is None else x.grad + _face(node, g)
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    nodes = {node.number: (x, node) for i, x in enumerate(wanted) for node in (_node(x, i),)}
+    found = _sweep(
+        tensors, grad_tensors, retain_graph, create_graph, [node for _, node in nodes.values()] if wanted else None
+    )
+    for number, (x, node) in nodes.items():
+        g = found[number]
+        if g is None:
+            continue
+        if node.retains:
+            node.accumulate(g, True)
+        elif not x.retains_grad:  # else its hook has kept it already
+            g = _face(node, g)
+            x._grad = g.clone() if x._grad is None else x._grad + g
 
 
 def grad(
@@ -70,39 +80,58 @@ def grad(
         outputs, inputs: one or several tensors or values; inputs may be leaves or computed.
         grad_outputs, retain_graph, create_graph: as in `backward`.
         allow_unused: give None for an input that no output depends on, instead of raising.
-        materialize_grads: give zeros for it.
+        is_grads_batched: the first dimension of each of ``grad_outputs`` counts gradients: one sweep for each,
+            and their results stacked.
+        materialize_grads: give zeros for an unused input.
 
     Raises:
         RuntimeError: for an input that does not require grad or, unless allowed, was not used.
+        ValueError: for ``materialize_grads=True`` with ``allow_unused=False``.
 
     https://pytorch.org/docs/stable/generated/torch.autograd.grad.html
     """
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     if is_grads_batched:
-        raise RuntimeError("is_grads_batched=True is not supported here: call grad() for each gradient")
+        options = (allow_unused, materialize_grads)
+        return _batched(outputs, inputs, _many(grad_outputs), retain_graph, create_graph, *options)
     inputs = _many(inputs)
     nodes = [_node(x, i) for i, x in enumerate(inputs)]
-    roots = _roots(_many(outputs), _many(grad_outputs), create_graph)
-    keep = create_graph if retain_graph is None else retain_graph
-    with set_grad_enabled(create_graph):
-        found = sweep(roots, keep, create_graph, nodes)
+    found = _sweep(outputs, grad_outputs, retain_graph, create_graph, nodes)
     out: list[Any] = []
-    for x, node in zip(inputs, nodes, strict=True):
+    for i, (x, node) in enumerate(zip(inputs, nodes, strict=True)):
         g = found[node.number]
         if g is None and materialize_grads:
-            out.append(x._constant(x._raw * 0))
+            g = x._constant(np.zeros_like(x._raw))
         elif g is None and not allow_unused:
             raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
-                f"this is the desired behavior. (It is inputs[{len(out)}].)"
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior."
             )
-        else:
-            out.append(None if g is None else _face(node, g))
+        out.append(None if g is None else _face(node, g))
     return tuple(out)
+
+
+def _batched(
+    outputs: Any, inputs: Any, grad_outputs: Any, retain_graph: Any, create_graph: bool, *options: Any
+) -> tuple[Any, ...]:
+    """`grad` for each of the gradients that ``grad_outputs`` hold along their first dimension."""
+    from micrograd_cn.ops.shape import stack
+
+    last = len(grad_outputs[0]) - 1
+    rows = [
+        grad(outputs, inputs, [g[k] for g in grad_outputs], retain_graph or k < last or None, create_graph,
+             options[0], False, options[1])
+        for k in range(last + 1)
+    ]  # fmt: skip
+    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
 
 
 def _node(x: Any, i: int) -> Any:
     if not isinstance(x, Face):
-        raise TypeError(f"inputs[{i}] must be a tensor or a value, got {type(x).__name__}")
+        raise RuntimeError(f"all inputs have to be Tensors or Values, but got {type(x).__name__}: inputs[{i}]")
     node = x._current()  # type: ignore[attr-defined]
     if node is None:
         raise RuntimeError(f"One of the differentiated Tensors does not require grad: inputs[{i}]")
@@ -111,4 +140,3 @@ def _node(x: Any, i: int) -> Any:
 
 def _face(node: Any, g: Any) -> Any:
     return g if isinstance(g, Face) else node.constant(g)
-

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.ops.elementwise import elementwise
+from micrograd_cn.ops.layout import broadcast_tensors
+from micrograd_cn.ops.table import composed
 
 
 @elementwise(None, None, symbol="=", numpy=(np.equal,))
@@ -109,3 +111,27 @@ def isinf(x: Any) -> Any:
 def isfinite(x: Any) -> Any:
     """True where ``x`` is neither infinite nor NaN."""
     return np.isfinite(x)
+
+
+@composed
+def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """True where ``|input - other| <= atol + rtol * |other|``."""
+    if input.dtype is not other.dtype:
+        raise RuntimeError(f"isclose: {input.dtype} did not match {other.dtype}; convert one of them with .to()")
+    if rtol < 0 or atol < 0:
+        raise RuntimeError(f"rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
+    return input._constant(np.asarray(np.isclose(*(x._raw for x in broadcast_tensors(input, other)), rtol, atol, equal_nan)))
+
+
+@composed
+def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """True if ``|input - other| <= atol + rtol * |other|`` everywhere."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
+
+
+@composed
+def equal(input: Any, other: Any) -> bool:
+    """True if shape and all elements are the same."""
+    if not hasattr(other, "_raw"):
+        raise TypeError(f"equal(): argument 'other' must be Tensor, not {type(other).__name__} ({other!r})")
+    return tuple(input.shape) == tuple(other.shape) and bool((input._raw == other._raw).all())

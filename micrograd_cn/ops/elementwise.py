@@ -20,7 +20,9 @@ LOG2, LOG10 = math.log(2.0), math.log(10.0)
 POSITIVE, SMALL, ABOVE_ONE = (0.2, 4.0), (-0.9, 0.9), (1.2, 4.0)
 
 elementwise = functools.partial(primitive, elementwise=True)
+numeric = functools.partial(primitive, elementwise=True, dtypes="number")
 floating = functools.partial(primitive, elementwise=True, dtypes="float")
+only_floats = functools.partial(primitive, elementwise=True, dtypes="float_only")
 
 
 # --- arithmetic -----------------------------------------------------------------------------------------------
@@ -44,14 +46,6 @@ def mul(x: Any, y: Any) -> Any:
     return x * y
 
 
-def _rounded(quotient: Any, rounding_mode: str | None) -> Any:
-    if rounding_mode is None:
-        return quotient
-    if rounding_mode not in ("floor", "trunc"):
-        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}")
-    return np.floor(quotient) if rounding_mode == "floor" else np.trunc(quotient)
-
-
 @composed(name="add")
 def scaled_add(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """Sum ``input + alpha * other``, element by element. https://pytorch.org/docs/stable/generated/torch.add.html"""
@@ -65,17 +59,45 @@ def scaled_sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
 
 
 @floating(
-    lambda g, y, rounding_mode: g / y if rounding_mode is None else np.zeros_like(g),
-    lambda g, x, y, rounding_mode: -g * ((x / y) / y) if rounding_mode is None else np.zeros_like(g),
+    lambda g, y: g / y,
+    lambda g, x, y: -g * ((x / y) / y),
     symbol="÷",
     numpy=(np.true_divide,),
     domain=((-3.0, 3.0), POSITIVE),
 )
-def div(x: Any, y: Any, rounding_mode: str | None = None) -> Any:
-    """Quotient ``x / y``; ``rounding_mode`` "floor" or "trunc" rounds it, and its derivative is then zero."""
+def div(x: Any, y: Any) -> Any:
+    """Quotient ``x / y``, element by element; integers give floats."""
+    return x / y
+
+
+def _divisible(y: Any) -> None:
+    """Refuse a zero in an integer divisor; floats give infinity there."""
+    if isinstance(y, np.ndarray) and y.dtype.kind in "iu" and not y.all():
+        raise RuntimeError("ZeroDivisionError: an integer cannot be divided by 0; convert with .float() to get inf")
+
+
+@numeric(
+    lambda g: np.zeros_like(g),
+    lambda g: np.zeros_like(g),
+    symbol="÷",
+    backward_name="DivBackward1",
+    domain=((-3.0, 3.0), POSITIVE),
+)
+def quotient(x: Any, y: Any, rounding_mode: str = "floor") -> Any:
+    """Quotient ``x / y`` rounded to a whole number, down ("floor") or towards zero ("trunc"); integers stay integers."""
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}")
+    _divisible(y)
     if rounding_mode == "floor":
         return np.floor_divide(x, y)
-    return _rounded(x / y, rounding_mode)
+    # Exact for integers too, which x / y is not beyond 2**53.
+    return np.trunc(x / y) if x.dtype.kind == "f" else (x - np.fmod(x, y)) // y
+
+
+@composed(name="div")
+def rounded_div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """Quotient ``input / other``, or rounded: "floor" or "trunc". https://pytorch.org/docs/stable/generated/torch.div.html"""
+    return div(input, other) if rounding_mode is None else quotient(input, other, rounding_mode)
 
 
 def _power_base(g: Any, x: Any, exponent: Any) -> Any:
@@ -91,7 +113,7 @@ def _power_exponent(g: Any, x: Any, exponent: Any, out: Any) -> Any:
     return np.where(flat, 0, g * (out * np.log(np.where(flat, 1, x))))
 
 
-@elementwise(
+@numeric(
     _power_base,
     _power_exponent,
     symbol="**",
@@ -99,8 +121,19 @@ def _power_exponent(g: Any, x: Any, exponent: Any, out: Any) -> Any:
     domain=(POSITIVE, (-2.0, 3.0)),
 )
 def pow(x: Any, exponent: Any) -> Any:
-    """Power ``x ** exponent``, element by element."""
-    return x**exponent
+    """Power ``x ** exponent``, element by element. For integers a negative power is 0, save that of 1 and -1.
+
+    Raises:
+        RuntimeError: for integers to a single negative power.
+    """
+    try:
+        return x**exponent
+    except ValueError:
+        if not exponent.ndim:
+            raise RuntimeError(
+                f"Integers to negative integer powers are not allowed: {exponent}; convert with .float()"
+            ) from None
+        return np.where(exponent < 0, np.where(abs(x) == 1, x ** (exponent & 1), 0), x ** np.maximum(exponent, 0))
 
 
 @elementwise(lambda g: -g, symbol="-", numpy=(np.negative,), total=True)
@@ -115,7 +148,7 @@ def positive(x: Any) -> Any:
     return +x
 
 
-@elementwise(lambda g, x: g * np.sign(x), symbol="|x|", numpy=(np.absolute, np.fabs), domain=(POSITIVE,))
+@numeric(lambda g, x: g * np.sign(x), symbol="|x|", numpy=(np.absolute, np.fabs), domain=(POSITIVE,))
 def abs(x: Any) -> Any:
     """Absolute value; its derivative at 0 is 0."""
     return np.abs(x)
@@ -123,8 +156,8 @@ def abs(x: Any) -> Any:
 
 @elementwise(lambda g, x: g * (2 * x), symbol="x²", backward_name="PowBackward0", numpy=(np.square,))
 def square(x: Any) -> Any:
-    """``x ** 2``."""
-    return x * x
+    """``x ** 2``; bools give int64."""
+    return np.multiply(x, x, dtype=np.int64) if x.dtype.kind == "b" else x * x
 
 
 @floating(lambda g, out: -g * (out * out), symbol="1/x", numpy=(np.reciprocal,), domain=(POSITIVE,))
@@ -133,21 +166,24 @@ def reciprocal(x: Any) -> Any:
     return 1 / x
 
 
-@elementwise(lambda g: g, lambda g, x, y: -g * np.floor(x / y), symbol="mod", numpy=(np.remainder,), domain=((0.1, 0.9), (1.1, 2.0)))
+@numeric(lambda g: g, lambda g, x, y: -g * np.floor(x / y), symbol="mod", numpy=(np.remainder,), domain=((0.1, 0.9), (1.1, 2.0)))
 def remainder(x: Any, y: Any) -> Any:
     """``x - floor(x / y) * y``: what is left of a division, with the sign of ``y``."""
+    _divisible(y)
     return np.remainder(x, y)
 
 
-@elementwise(lambda g: g, lambda g, x, y: -g * np.trunc(x / y), numpy=(np.fmod,), domain=((0.1, 0.9), (1.1, 2.0)))
+@numeric(lambda g: g, lambda g, x, y: -g * np.trunc(x / y), numpy=(np.fmod,), domain=((0.1, 0.9), (1.1, 2.0)))
 def fmod(x: Any, y: Any) -> Any:
     """``x - trunc(x / y) * y``: what is left of a division, with the sign of ``x``."""
+    _divisible(y)
     return np.fmod(x, y)
 
 
-@elementwise(None, None, symbol="//", numpy=(np.floor_divide,))
+@numeric(None, None, symbol="//", numpy=(np.floor_divide,))
 def floor_divide(x: Any, y: Any) -> Any:
     """``floor(x / y)``, element by element; not differentiable."""
+    _divisible(y)
     return x // y
 
 
@@ -208,7 +244,7 @@ def rsqrt(x: Any) -> Any:
     return 1 / np.sqrt(x)
 
 
-@floating(
+@only_floats(
     lambda g, x, y: g / (1 + np.exp(y - x)),
     lambda g, x, y: g / (1 + np.exp(x - y)),
     numpy=(np.logaddexp,),
@@ -304,29 +340,10 @@ def atanh(x: Any) -> Any:
     return np.arctanh(x)
 
 
-@floating(lambda g, x, out: g * (x / out), lambda g, y, out: g * (y / out), numpy=(np.hypot,), domain=(POSITIVE, POSITIVE))
+@only_floats(lambda g, x, out: g * (x / out), lambda g, y, out: g * (y / out), numpy=(np.hypot,), domain=(POSITIVE, POSITIVE))
 def hypot(x: Any, y: Any) -> Any:
     """``sqrt(x**2 + y**2)`` without overflow."""
     return np.hypot(x, y)
-
-
-# --- the error function (SciPy's, loaded when first used) --------------------------------------------------------
-
-
-@floating(lambda g, x: g * (2 / math.sqrt(math.pi)) * np.exp(-x * x))
-def erf(x: Any) -> Any:
-    """The error function ``2/√π ∫₀ˣ exp(-t²) dt``."""
-    from scipy.special import erf
-
-    return erf(x)
-
-
-@floating(lambda g, x: g * (-2 / math.sqrt(math.pi)) * np.exp(-x * x))
-def erfc(x: Any) -> Any:
-    """``1 - erf(x)``, exact for large ``x``."""
-    from scipy.special import erfc
-
-    return erfc(x)
 
 
 # --- steps: the derivative is zero wherever it exists -----------------------------------------------------------
@@ -334,35 +351,35 @@ def erfc(x: Any) -> Any:
 
 @elementwise(lambda g: np.zeros_like(g), numpy=(np.sign,), domain=(POSITIVE,))
 def sign(x: Any) -> Any:
-    """-1, 0 or 1."""
-    return np.sign(x)
+    """-1, 0 or 1; a bool stays as it is."""
+    return x.copy() if x.dtype.kind == "b" else np.sign(x)
 
 
-@elementwise(lambda g: np.zeros_like(g), numpy=(np.floor,), domain=((0.1, 0.9),))
+@numeric(lambda g: np.zeros_like(g), numpy=(np.floor,), domain=((0.1, 0.9),))
 def floor(x: Any) -> Any:
     """The largest whole number that is not above ``x``."""
     return np.floor(x)
 
 
-@elementwise(lambda g: np.zeros_like(g), numpy=(np.ceil,), domain=((0.1, 0.9),))
+@numeric(lambda g: np.zeros_like(g), numpy=(np.ceil,), domain=((0.1, 0.9),))
 def ceil(x: Any) -> Any:
     """The smallest whole number that is not below ``x``."""
     return np.ceil(x)
 
 
-@elementwise(lambda g: np.zeros_like(g), numpy=(np.trunc, np.fix), domain=((0.1, 0.9),))
+@numeric(lambda g: np.zeros_like(g), numpy=(np.trunc, np.fix), domain=((0.1, 0.9),))
 def trunc(x: Any) -> Any:
     """The whole part of ``x``."""
     return np.trunc(x)
 
 
-@elementwise(lambda g: np.zeros_like(g), numpy=(np.rint, np.round), domain=((0.1, 0.4),))
+@numeric(lambda g: np.zeros_like(g), numpy=(np.rint, np.round), domain=((0.1, 0.4),))
 def round(x: Any, decimals: int = 0) -> Any:
     """The nearest number with ``decimals`` digits, halves to even."""
     return np.round(x, decimals)
 
 
-@elementwise(lambda g: g, domain=((0.1, 0.9),))
+@only_floats(lambda g: g, domain=((0.1, 0.9),))
 def frac(x: Any) -> Any:
     """The part of ``x`` behind the decimal point."""
     return x - np.trunc(x)
@@ -375,6 +392,21 @@ def frac(x: Any) -> Any:
 def where(condition: Any, x: Any, y: Any) -> Any:
     """``x`` where ``condition`` holds and ``y`` elsewhere. All three broadcast."""
     return np.where(condition, x, y)
+
+
+# Integers of the size of each float, to multiply its bits by 0 or 1.
+_BITS = {2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+
+
+@primitive(lambda g, gate: gated(g, gate), None, symbol="gate")
+def gated(x: Any, gate: Any) -> Any:
+    """``x`` where ``gate`` (bools of the same shape) is open, else 0, also for infinity and NaN, which ``x * gate`` keeps.
+
+    A product of the bits: 9 times as fast as np.where on large arrays, whose branches the processor cannot foresee.
+    """
+    if x.__class__ is float:
+        return x if gate else 0.0
+    return (x.view(_BITS[x.itemsize]) * gate).view(x.dtype)
 
 
 @elementwise(
@@ -406,7 +438,7 @@ def _clamp_inside(g: Any, x: Any, min: Any, max: Any) -> Any:
     return np.where(inside if max is None else inside & (x <= max), g, 0)
 
 
-@elementwise(
+@numeric(
     _clamp_inside,
     lambda g, x, min, max: np.where((x < min) if max is None else (x < min) & (min < max), g, 0),
     lambda g, x, min, max: np.where((x > max) if min is None else (x > max) | (max < min), g, 0),

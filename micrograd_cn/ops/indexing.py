@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from micrograd_cn.ops.shape import axis_index, common_shape, expand, view
 from micrograd_cn.ops.table import composed, primitive
 
 
@@ -45,9 +47,33 @@ def pick(x: Any, index: tuple[Any, ...]) -> Any:
 
 
 @primitive(put_back, backward_name="IndexBackward0", name="index")
-def index(x: Any, index: tuple[Any, ...]) -> Any:
+def pick_many(x: Any, index: tuple[Any, ...]) -> Any:
     """``x[index]`` with arrays of numbers or bools in the index; a copy."""
     return x[index]
+
+
+def apart(index: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """``index`` as two, one after the other: whole numbers, slices and None first, then the arrays."""
+    first: list[Any] = []
+    then: list[Any] = []
+    for i in index:
+        if isinstance(i, np.ndarray):
+            first += [slice(None)] * (i.ndim if i.dtype == bool else 1)
+            then.append(i)
+        else:
+            first.append(i)
+            if not isinstance(i, int):
+                then.append(i if i is Ellipsis else slice(None))
+    return tuple(first), tuple(then)
+
+
+def index(x: Any, index: tuple[Any, ...]) -> Any:
+    """``x[index]`` with arrays in the index. Whole numbers pick first, as in PyTorch: NumPy would take them for arrays,
+    and for ``x[0, :, [1, 2]]`` put the dimension of the array in front."""
+    if any(isinstance(i, int) for i in index):
+        first, index = apart(index)
+        x = pick(x, first)
+    return pick_many(x, index)
 
 
 @primitive(
@@ -69,37 +95,49 @@ def _outside(shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
     return mask
 
 
-def along(index: Any, dim: int, shape: tuple[int, ...]) -> tuple[Any, ...]:
+def whole_numbers(index: Any, name: str) -> Any:
+    """The array of ``index``, which must be of int32 or int64; a RuntimeError otherwise."""
+    index = np.asarray(index)
+    if index.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got {index.dtype}")
+    return index
+
+
+def within(index: Any, n: int, error: type[Exception], low: int = 0, dim: int = 0) -> None:
+    """Raise ``error`` if ``index`` has a number outside ``[low, n)``, for which NumPy would count from the end."""
+    if index.size and (index.min() < low or index.max() >= n):
+        wrong = index.min() if index.min() < low else index.max()
+        raise error(f"index {wrong} is out of bounds for dimension {dim} with size {n}")
+
+
+def along(index: Any, dim: int, shape: tuple[int, ...], name: str = "gather") -> tuple[Any, ...]:
     """``index`` along ``dim`` as an index for all dimensions: element ``[i, j]`` stands for ``[i, index[i, j]]``.
 
     Raises:
-        RuntimeError, IndexError: as `gather`.
+        IndexError: if there is no dimension ``dim``; RuntimeError: if ``index`` does not fit ``shape``.
     """
-    index = np.asarray(index)
-    if index.dtype.kind not in "iu":
-        raise RuntimeError(f"gather(): Expected dtype int64 for index, got {index.dtype}")
+    index = whole_numbers(index, name)
+    dim = axis_index(dim, len(shape))
     if index.ndim != len(shape):
         raise RuntimeError(
             f"Index tensor must have the same number of dimensions as input tensor, got {index.ndim} for {list(shape)}"
         )
     if not shape:
+        within(index, 1, RuntimeError)
         return ()
-    dim = np.lib.array_utils.normalize_axis_index(dim, len(shape))
-    for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)):
-        if i != dim and n > m:
-            raise RuntimeError(
-                f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than "
-                f"self {list(shape)} apart from dimension {dim}"
-            )
-    if index.size and (index.min() < 0 or index.max() >= shape[dim]):
-        wrong = index.min() if index.min() < 0 else index.max()
-        raise IndexError(f"index {wrong} is out of bounds for dimension {dim} with size {shape[dim]}")
+    if any(i != dim and n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True))):
+        raise RuntimeError(
+            f"Size does not match: expected index {list(index.shape)} to be no larger than self {list(shape)} apart from "
+            f"dimension {dim}"
+        )
+    within(index, shape[dim], RuntimeError, dim=dim)
     grid = np.ogrid[tuple(slice(n) for n in index.shape)]
     return (*grid[:dim], index, *grid[dim + 1 :])
 
 
 @primitive(put_back, backward_name="GatherBackward0", name="pick_along")
-def _gather(x: Any, index: tuple[Any, ...]) -> Any:
+def pick_along(x: Any, index: tuple[Any, ...]) -> Any:
+    """``x[index]``, for an index that `along` made."""
     return np.asarray(x[index])
 
 
@@ -108,40 +146,68 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     """``out[i][j] = input[i][index[i][j]]`` for ``dim=1``, and so on; the shape is that of ``index``.
 
     Raises:
-        RuntimeError: if the dimensions do not fit; IndexError: for an index out of range.
+        RuntimeError: if the dimensions do not fit, or an index is out of range.
 
     https://pytorch.org/docs/stable/generated/torch.gather.html
     """
-    return _gather(input, along(index, dim, tuple(input.shape)))
+    if 0 in index.shape:
+        return view(view(input, (-1,))[:0], tuple(index.shape))
+    if not input.shape and len(index.shape) == 1:
+        input = view(input, (1,))
+    return pick_along(input, along(index, dim, tuple(input.shape)))
 
 
 @composed
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     """``input`` at ``indices`` along ``dim`` (the flattened input for None), all other dimensions in step."""
+    indices = whole_numbers(indices, "take_along_dim")
     if dim is None:
-        return gather(input.reshape(-1), 0, np.asarray(indices).reshape(-1))
-    indices = np.asarray(indices)
-    shape = list(np.broadcast_shapes(*(tuple(1 if i == dim % len(s) else n for i, n in enumerate(s)) for s in (input.shape, indices.shape))))
-    shape[dim] = indices.shape[dim]
-    return gather(input, dim, np.broadcast_to(indices, shape))
+        return gather(view(input, (-1,)), 0, indices.reshape(-1))
+    if indices.ndim != len(input.shape):
+        raise RuntimeError(
+            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{len(input.shape)} dimensions for input, and {indices.ndim} dimensions for indices"
+        )
+    dim = axis_index(dim, indices.ndim)
+    n = input.shape[dim]
+    within(indices, n, IndexError, -n, dim)
+    lengths = [list(s) for s in (input.shape, indices.shape)]
+    for i, (a, b) in enumerate(zip(*lengths, strict=True)):
+        if i != dim:
+            lengths[0][i] = lengths[1][i] = b if a == 1 else a
+    return gather(expand(input, tuple(lengths[0])), dim, np.broadcast_to(indices % max(n, 1), tuple(lengths[1])))
 
 
 @composed
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """The slices of ``input`` along ``dim`` at the positions ``index``, a vector of integers; a copy."""
-    dim = np.lib.array_utils.normalize_axis_index(dim, max(len(input.shape), 1))
-    return input[(slice(None),) * dim + (np.asarray(index).reshape(-1),)]
+    dim, index = axis_index(dim, len(input.shape)), whole_numbers(index, "index_select")
+    if index.ndim > 1:
+        raise IndexError(f"index_select(): Index is supposed to be a vector, got shape {list(index.shape)}")
+    within(index, input.shape[dim] if input.shape else 1, IndexError, dim=dim)
+    return input[(slice(None),) * dim + (index.reshape(-1),)] if input.shape else view(input, (1,))[index.reshape(-1)][0]
+
+
+@composed
+def take(input: Any, index: Any) -> Any:
+    """The elements at the positions ``index`` of the flattened ``input``; the shape is that of ``index``."""
+    index = whole_numbers(index, "take")
+    n = math.prod(input.shape)
+    within(index, n, IndexError, -n)
+    return view(input, (-1,))[index]
+
+
+def mask_of(mask: Any, name: str) -> Any:
+    """The array of ``mask``, which must be of bool; a RuntimeError otherwise."""
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise RuntimeError(f"{name}: expected BoolTensor for mask, got {mask.dtype}; use mask.bool() or a comparison")
+    return mask
 
 
 @composed
 def masked_select(input: Any, mask: Any) -> Any:
     """The elements of ``input`` where ``mask`` (which broadcasts) is True, as a vector."""
-    mask = np.asarray(mask)
-    shape = np.broadcast_shapes(tuple(input.shape), mask.shape)
-    return input.expand(shape)[np.broadcast_to(mask, shape)]
-
-
-@composed
-def masked_fill(input: Any, mask: Any, value: Any) -> Any:
-    """``input`` with ``value`` where ``mask`` (which broadcasts) is True."""
-    return np.where(np.asarray(mask), value, input)
+    mask = mask_of(mask, "masked_select")
+    shape = common_shape(tuple(input.shape), mask.shape)
+    return expand(input, shape)[np.broadcast_to(mask, shape)]

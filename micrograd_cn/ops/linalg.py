@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from micrograd_cn.ops.shape import axis_index, permute, view
 from micrograd_cn.ops.table import composed, primitive
 
 
@@ -66,7 +68,10 @@ def matmul(input: Any, other: Any) -> Any:
 
     https://pytorch.org/docs/stable/generated/torch.matmul.html
     """
-    n, m = len(input.shape), len(other.shape)
+    try:
+        n, m = len(input.shape), len(other.shape)
+    except AttributeError:
+        raise TypeError(f"matmul takes two tensors, got {type(input).__name__} and {type(other).__name__}") from None
     if n == 0 or m == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
     if (n, m) == (2, 2):
@@ -104,14 +109,76 @@ def outer(input: Any, vec2: Any) -> Any:
     return input.reshape(-1, 1) * vec2
 
 
-def _einsum_rule(g: Any, inputs: tuple[Any, ...], k: int, terms: tuple[str, ...], out: str) -> Any:
+@composed
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """``beta * input + alpha * (mat1 @ mat2)`` for matrices."""
+    return _plus(input, mm(mat1, mat2), beta, alpha)
+
+
+@composed
+def addmv(input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """``beta * input + alpha * (mat @ vec)`` for a matrix and a vector."""
+    return _plus(input, mv(mat, vec), beta, alpha)
+
+
+@composed
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """``beta * input + alpha * (batch1 @ batch2)`` for batches of matrices."""
+    return _plus(input, bmm(batch1, batch2), beta, alpha)
+
+
+def _plus(input: Any, product: Any, beta: float, alpha: float) -> Any:
+    """``beta * input + alpha * product``; with ``beta`` 0 not even a NaN of ``input`` comes through."""
+    product = product if alpha == 1 else alpha * product
+    if input.dtype is not product.dtype:
+        raise RuntimeError(f"self and mat2 must have the same dtype, but got {input.dtype} and {product.dtype}")
+    input = np.broadcast_to(input, tuple(product.shape))
+    return product if beta == 0 else (input if beta == 1 else beta * input) + product
+
+
+@composed
+def inner(input: Any, other: Any) -> Any:
+    """Products summed over the last dimension of both: ``(..., n)`` and ``(*, n)`` give ``(..., *)``."""
+    if not input.shape or not other.shape:
+        return input * other
+    return tensordot(input, other, ([-1], [-1]))
+
+
+@composed
+def vdot(input: Any, other: Any) -> Any:
+    """Inner product of two vectors."""
+    return dot(input, other)
+
+
+@composed
+def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
+    """Products summed over some dimensions of both: the last ``dims`` of ``a`` with the first of ``b``, or two lists.
+
+    https://pytorch.org/docs/stable/generated/torch.tensordot.html
+    """
+    if isinstance(dims, int):
+        dims = (range(len(a.shape) - dims, len(a.shape)), range(dims))
+    left, right = ([axis_index(d, len(x.shape)) for d in ds] for x, ds in zip((a, b), dims, strict=True))
+    if [a.shape[d] for d in left] != [b.shape[d] for d in right]:
+        raise RuntimeError(
+            f"contracted dimensions need to match, but first has size {[a.shape[d] for d in left]} in dims {left} and "
+            f"second has size {[b.shape[d] for d in right]} in dims {right}"
+        )
+    rows = [d for d in range(len(a.shape)) if d not in left]
+    columns = [d for d in range(len(b.shape)) if d not in right]
+    m, n, p = (math.prod(x.shape[d] for d in ds) for x, ds in ((a, rows), (a, left), (b, columns)))
+    product = mm(view(permute(a, (*rows, *left)), (m, n)), view(permute(b, (*right, *columns)), (n, p)))
+    return view(product, (*(a.shape[d] for d in rows), *(b.shape[d] for d in columns)))
+
+
+def _einsum_rule(g: Any, inputs: tuple[Any, ...], k: int, terms: tuple[str, ...], result: str) -> Any:
     mine = terms[k]
     others = [i for i in range(len(terms)) if i != k]
-    known = set(out).union(*(terms[i] for i in others))
+    known = set(result).union(*(terms[i] for i in others))
     letters = list(dict.fromkeys(mine))
     found = [c for c in letters if c in known]
     # The other factors give the gradient by each letter that they or the result know…
-    share = np.einsum(f"{','.join([out, *(terms[i] for i in others)])}->{''.join(found)}", g, *(inputs[i] for i in others))
+    share = np.einsum(f"{','.join([result, *(terms[i] for i in others)])}->{''.join(found)}", g, *(inputs[i] for i in others))
     # …a letter that this factor alone has was summed away: every element gets the same…
     sizes = dict(zip(mine, inputs[k].shape, strict=True))
     if found != letters:
@@ -131,9 +198,9 @@ def _einsum_rule(g: Any, inputs: tuple[Any, ...], k: int, terms: tuple[str, ...]
 
 
 @primitive(_einsum_rule, variadic=True, dtypes="same", backward_name="EinsumBackward0", name="contract")
-def _contract(*inputs: Any, terms: tuple[str, ...], out: str) -> Any:
-    """Products of inputs, summed over the letters that ``out`` has not."""
-    return np.einsum(f"{','.join(terms)}->{out}", *inputs, optimize=len(inputs) > 2)
+def _contract(*inputs: Any, terms: tuple[str, ...], result: str) -> Any:
+    """Products of inputs, summed over the letters that ``result`` has not."""
+    return np.einsum(f"{','.join(terms)}->{result}", *inputs, optimize=len(inputs) > 2)
 
 
 @composed
@@ -160,7 +227,7 @@ def einsum(equation: str, *operands: Any) -> Any:
         x if all(n == sizes[c] for c, n in zip(term, x.shape, strict=True)) else x.expand(tuple(sizes[c] for c in term))
         for x, term in zip(operands, terms, strict=True)
     ]
-    return _contract(*stretched, terms=terms, out=out)
+    return _contract(*stretched, terms=terms, result=out)
 
 
 def _parse(equation: str, ndims: Sequence[int]) -> tuple[tuple[str, ...], str]:

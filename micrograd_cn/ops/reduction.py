@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from micrograd_cn.dtypes import to_numpy
+from micrograd_cn.ops.shape import axis_index
 from micrograd_cn.ops.table import composed, primitive
 
 Dims = int | tuple[int, ...] | None
@@ -19,10 +21,8 @@ Dims = int | tuple[int, ...] | None
 def _axes(dim: Any, ndim: int) -> Any:
     """``dim`` for NumPy: a list becomes a tuple, and an empty one means all, as None does."""
     if isinstance(dim, (list, tuple)):
-        return tuple(dim) or None
-    if ndim == 0 and dim in (0, -1):
-        return None
-    return dim
+        dim = tuple(dim)
+    return None if dim == () or (ndim == 0 and dim in (0, -1, (0,), (-1,))) else dim
 
 
 def _open(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
@@ -67,15 +67,17 @@ def mean(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> 
     Raises:
         RuntimeError: for integers, unless ``dtype`` is a floating type.
     """
-    if dtype is None and x.dtype.kind not in "fc":
-        raise RuntimeError(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-            f"Got: {x.dtype}; use x.float().mean()"
-        )
+    _inexact("mean", np.dtype(dtype or x.dtype))
     axis = _axes(dim, x.ndim)
     total = np.add.reduce(x, axis=axis, keepdims=keepdim, dtype=dtype)
     n = _count(x.shape, dim)
     return total / n if n else total + math.nan
+
+
+def _inexact(name: str, dtype: np.dtype[Any]) -> None:
+    """Refuse to average integers, as PyTorch does."""
+    if dtype.kind not in "fc":
+        raise RuntimeError(f"{name}(): the dtype must be floating point, but got {dtype}; use x.float().{name}()")
 
 
 def _centred(x: Any, dim: Any) -> Any:
@@ -84,13 +86,12 @@ def _centred(x: Any, dim: Any) -> Any:
 
 def _var_rule(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     freedom = _count(x.shape, dim) - correction
-    scale = 2 / freedom if freedom > 0 else math.nan
+    scale = 2 / freedom if freedom else math.inf
     return _open(g, x.shape, dim, keepdim) * scale * _centred(x, dim)
 
 
 def _variance(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
-    if x.dtype.kind not in "fc":
-        raise RuntimeError(f"std and var only support floating point and complex dtypes, but got {x.dtype}")
+    _inexact("var", x.dtype)
     d = _centred(x, dim)
     freedom = builtins.max(_count(x.shape, dim) - correction, 0)
     return np.divide(np.add.reduce(d * d, axis=_axes(dim, x.ndim), keepdims=keepdim), freedom)
@@ -142,6 +143,43 @@ def std(
     return _std(input, dim, correction, keepdim)
 
 
+@composed
+def var_mean(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Any, Any]:
+    """`var` and `mean` over ``dim``; arguments as there."""
+    dim, correction = _correction(dim, unbiased, correction)
+    return _var(input, dim, correction, keepdim), mean(input, dim, keepdim)
+
+
+@composed
+def std_mean(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Any, Any]:
+    """`std` and `mean` over ``dim``; arguments as for `var`."""
+    dim, correction = _correction(dim, unbiased, correction)
+    return _std(input, dim, correction, keepdim), mean(input, dim, keepdim)
+
+
+@composed
+def nansum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """`sum` of all that is not NaN."""
+    return sum(np.where(input != input, 0, input), dim, keepdim, dtype)
+
+
+@composed
+def nanmean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """`mean` of all that is not NaN; NaN where nothing is left."""
+    _inexact("nanmean", to_numpy(input.dtype if dtype is None else dtype))
+    return nansum(input, dim, keepdim, dtype=dtype) / sum(input == input, dim, keepdim)
+
+
+@composed
+def count_nonzero(input: Any, dim: Dims = None) -> Any:
+    """How many elements over ``dim`` are not zero, as int64."""
+    return sum(input != 0, dim)
+
+
 def _others(x: Any, dim: Any) -> Any:
     """For each element the product of all others along ``dim``; right where elements are zero, unlike ``prod / x``."""
     ones = np.ones_like(x[:1])
@@ -172,50 +210,68 @@ def _evenly(g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
     return np.where(attained, _open(g, x.shape, dim, keepdim) / ties, 0)
 
 
+def _extreme(name: str, reduce: Any, x: Any, dim: Any, keepdim: bool) -> Any:
+    try:
+        return reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim)
+    except ValueError:
+        if x.size:
+            raise
+        kind = RuntimeError if dim in (None, ()) and name.startswith("am") else IndexError
+        raise kind(f"{name}(): Expected reduction dim {dim} to have non-zero size, got shape {list(x.shape)}") from None
+
+
 @primitive(_evenly, symbol="max", numpy=(np.max, np.amax))
 def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Largest element over ``dim``; equal ones share the gradient evenly. NaN wins."""
-    return np.maximum.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim)
+    return _extreme("amax", np.maximum.reduce, x, dim, keepdim)
 
 
 @primitive(_evenly, symbol="min", numpy=(np.min, np.amin))
 def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Smallest element over ``dim``; equal ones share the gradient evenly. NaN wins."""
-    return np.minimum.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim)
+    return _extreme("amin", np.minimum.reduce, x, dim, keepdim)
 
 
-@primitive(None, numpy=(np.argmax,))
+@primitive(None, dtypes="number", numpy=(np.argmax,))
 def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Position (int64) of the first largest element along ``dim``, or in the flattened array."""
-    return np.asarray(np.argmax(x, axis=_axes(dim, x.ndim), keepdims=keepdim))
+    return np.asarray(_extreme("argmax", np.argmax, x, dim, keepdim))
 
 
-@primitive(None, numpy=(np.argmin,))
+@primitive(None, dtypes="number", numpy=(np.argmin,))
 def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Position (int64) of the first smallest element along ``dim``, or in the flattened array."""
-    return np.asarray(np.argmin(x, axis=_axes(dim, x.ndim), keepdims=keepdim))
+    return np.asarray(_extreme("argmin", np.argmin, x, dim, keepdim))
+
+
+def _truth(x: Any, answer: Any) -> Any:
+    """A bool, but PyTorch keeps the uint8 that it once used for bools."""
+    return answer.astype(np.uint8) if x.dtype == np.uint8 else answer
 
 
 @primitive(None, numpy=(np.all,))
 def all(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
-    """True where every element over ``dim`` is non-zero."""
-    return np.logical_and.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim)
+    """True where every element over ``dim`` is non-zero; uint8 answers in uint8."""
+    return _truth(x, np.logical_and.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim))
 
 
 @primitive(None, numpy=(np.any,))
 def any(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
-    """True where some element over ``dim`` is non-zero."""
-    return np.logical_or.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim)
+    """True where some element over ``dim`` is non-zero; uint8 answers in uint8."""
+    return _truth(x, np.logical_or.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim))
 
 
-@primitive(lambda g, x, out, dim, keepdim: _open(g, x.shape, dim, keepdim) * np.exp(x - _open(out, x.shape, dim, keepdim)))
+@primitive(
+    lambda g, x, out, dim, keepdim: _open(g, x.shape, dim, keepdim) * np.exp(x - _open(out, x.shape, dim, keepdim)),
+    dtypes="float",
+)
 def logsumexp(x: Any, dim: Dims, keepdim: bool = False) -> Any:
     """``log(sum(exp(x)))`` over ``dim`` without overflow."""
     axis = _axes(dim, x.ndim)
-    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0)
     out = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return out if keepdim else np.squeeze(out, axis) if axis is not None else out.reshape(())
+    return out if keepdim else np.squeeze(out, axis)
 
 
 def _norm_slope(x: Any, out: Any, ord: float, dim: Any) -> Any:
@@ -241,9 +297,8 @@ def _norm_slope(x: Any, out: Any, ord: float, dim: Any) -> Any:
 )
 def vector_norm(x: Any, ord: float = 2, dim: Dims = None, keepdim: bool = False) -> Any:
     """``sum(|x| ** ord) ** (1 / ord)`` over ``dim``; ord may be 0 (how many are not zero) and ±inf."""
+    _inexact("norm", x.dtype)
     axis, size = _axes(dim, x.ndim), np.abs(x)
-    if x.dtype.kind not in "fc":
-        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype}")
     if math.isinf(ord):
         return (np.maximum if ord > 0 else np.minimum).reduce(size, axis=axis, keepdims=keepdim)
     if ord == 0:
@@ -265,10 +320,19 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dty
 # --- running ---------------------------------------------------------------------------------------------------------
 
 
-@primitive(lambda g, dim: np.flip(np.cumsum(np.flip(g, dim), axis=dim), dim), numpy=(np.cumsum,))
+def _running(accumulate: Any, x: Any, dim: int, dtype: Any) -> Any:
+    dim, dtype = axis_index(dim, x.ndim), _wide(x, dtype)
+    return accumulate(x, axis=dim, dtype=dtype) if x.ndim else x.astype(dtype or x.dtype)
+
+
+def _cumsum_rule(g: Any, dim: int) -> Any:
+    return np.flip(np.cumsum(np.flip(g, dim), axis=dim), dim) if g.ndim else g
+
+
+@primitive(_cumsum_rule, numpy=(np.cumsum,))
 def cumsum(x: Any, dim: int, dtype: Any = None) -> Any:
     """Sums of the first 1, 2, … elements along ``dim``; the shape stays."""
-    return np.cumsum(x, axis=dim, dtype=_wide(x, dtype)) if x.ndim else x.astype(_wide(x, dtype) or x.dtype)
+    return _running(np.cumsum, x, dim, dtype)
 
 
 def _cumprod_rule(g: Any, x: Any, dim: int) -> Any:
@@ -286,4 +350,4 @@ def _cumprod_rule(g: Any, x: Any, dim: int) -> Any:
 @primitive(_cumprod_rule, numpy=(np.cumprod,), domain=((0.5, 1.5),))
 def cumprod(x: Any, dim: int, dtype: Any = None) -> Any:
     """Products of the first 1, 2, … elements along ``dim``; the shape stays."""
-    return np.cumprod(x, axis=dim, dtype=_wide(x, dtype)) if x.ndim else x.astype(_wide(x, dtype) or x.dtype)
+    return _running(np.cumprod, x, dim, dtype)

@@ -10,6 +10,32 @@ import numpy as np
 
 from micrograd_cn.ops.table import composed, primitive
 
+
+def axis_index(dim: int, ndim: int) -> int:
+    """``dim`` counted from the front, for a tensor of ``ndim`` dimensions; one of none counts as one of one.
+
+    Raises:
+        IndexError: if there is no such dimension.
+    """
+    n = max(ndim, 1)
+    if not -n <= dim < n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim % n
+
+
+def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that all ``shapes`` broadcast to.
+
+    Raises:
+        RuntimeError: if there is none.
+    """
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        described = " and ".join(str(list(s)) for s in shapes)
+        raise RuntimeError(f"The shapes {described} do not broadcast: lengths must be equal or 1, from the right") from None
+
+
 # --- primitives --------------------------------------------------------------------------------------------------
 
 
@@ -17,7 +43,7 @@ from micrograd_cn.ops.table import composed, primitive
 def view(x: Any, size: tuple[int, ...]) -> Any:
     """``x`` with the shape ``size``, elements in the same order."""
     try:
-        return np.reshape(x, size)
+        return np.reshape(x, size) if min(size, default=0) >= -1 else np.reshape(x, (-1, -1))
     except ValueError:
         raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {x.size}") from None
 
@@ -37,9 +63,10 @@ def permute(x: Any, dims: tuple[int, ...]) -> Any:
     return np.transpose(x, dims)
 
 
-@primitive(lambda g, dim0, dim1: np.swapaxes(g, dim0, dim1), view=True, numpy=(np.swapaxes,))
+@primitive(lambda g, dim0, dim1: transpose(g, dim0, dim1), view=True, numpy=(np.swapaxes,))
 def transpose(x: Any, dim0: int, dim1: int) -> Any:
     """``x`` with two of its dimensions exchanged."""
+    dim0, dim1 = axis_index(dim0, x.ndim), axis_index(dim1, x.ndim)
     return np.swapaxes(x, dim0, dim1) if x.ndim else x.reshape(())
 
 
@@ -48,8 +75,10 @@ def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Any:
     """``x`` without its dimensions of length 1; with ``dim``, only those named, where they have length 1."""
     if dim is None:
         return np.squeeze(x)
-    dims = (dim,) if isinstance(dim, int) else tuple(dim)
-    gone = {np.lib.array_utils.normalize_axis_index(d, max(x.ndim, 1)) for d in dims}
+    named = [axis_index(d, x.ndim) for d in ((dim,) if isinstance(dim, int) else dim)]
+    gone = set(named)
+    if len(gone) < len(named):
+        raise RuntimeError(f"a dim appears multiple times in the list of dims {dim}")
     return x.reshape(tuple(n for i, n in enumerate(x.shape) if i not in gone or n != 1))
 
 
@@ -82,12 +111,19 @@ def expand(x: Any, size: tuple[int, ...]) -> Any:
 @primitive(lambda g, dims: np.flip(g, dims), numpy=(np.flip,))
 def flip(x: Any, dims: int | tuple[int, ...]) -> Any:
     """A copy of ``x`` with the order along ``dims`` reversed."""
+    if not x.ndim:
+        return x.copy()
     return np.flip(x, dims).copy()
 
 
 @primitive(lambda g, shifts, dims: np.roll(g, _negated(shifts), dims), numpy=(np.roll,))
 def roll(x: Any, shifts: int | tuple[int, ...], dims: int | tuple[int, ...] | None = None) -> Any:
     """A copy of ``x`` turned by ``shifts`` along ``dims``; what leaves at one end enters at the other."""
+    counts = [1 if isinstance(n, int) else len(n) for n in (shifts, () if dims is None else dims)]
+    if not counts[0]:
+        raise RuntimeError("`shifts` required, got none")
+    if counts[0] != counts[1] and (dims is not None or counts[0] != 1):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {counts[0]}, dims:{counts[1]}")
     return np.roll(x, shifts, dims)
 
 
@@ -95,16 +131,45 @@ def _negated(shifts: Any) -> Any:
     return -shifts if isinstance(shifts, int) else tuple(-s for s in shifts)
 
 
+def _matrix(name: str, x: Any) -> None:
+    if x.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions, got shape {list(x.shape)}")
+
+
 @primitive(lambda g, diagonal: np.tril(g, diagonal), numpy=(np.tril,))
 def tril(x: Any, diagonal: int = 0) -> Any:
     """The lower triangle of the last two dimensions, zero above ``diagonal``."""
+    _matrix("tril", x)
     return np.tril(x, diagonal)
 
 
 @primitive(lambda g, diagonal: np.triu(g, diagonal), numpy=(np.triu,))
 def triu(x: Any, diagonal: int = 0) -> Any:
     """The upper triangle of the last two dimensions, zero below ``diagonal``."""
+    _matrix("triu", x)
     return np.triu(x, diagonal)
+
+
+def _diagonal_rule(g: Any, shape: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Any:
+    return on_diagonal(g, shape, offset, dim1, dim2)
+
+
+@primitive(_diagonal_rule, view=True, numpy=(np.diagonal,))
+def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    """The elements ``x[i, i + offset]`` of the matrices in ``dim1`` and ``dim2``, as a new last dimension; a view."""
+    if axis_index(dim1, x.ndim) == axis_index(dim2, x.ndim):
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    out = np.diagonal(x, offset, dim1, dim2)
+    out.flags.writeable = x.flags.writeable
+    return out
+
+
+@primitive(lambda g, offset, dim1, dim2: np.diagonal(g, offset, dim1, dim2), backward_name="DiagEmbedBackward0")
+def on_diagonal(x: Any, size: tuple[int, ...], offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    """Zeros of shape ``size`` but for a `diagonal`, which is ``x``."""
+    out = np.zeros(size, x.dtype)
+    diagonal(out, offset, dim1, dim2)[...] = x
+    return out
 
 
 def _cat_rule(g: Any, k: int, dim: int, ends: tuple[int, ...]) -> Any:
@@ -131,7 +196,10 @@ def sizes(args: tuple[Any, ...]) -> tuple[int, ...]:
     """``f(2, 3)``, ``f((2, 3))`` and ``f(torch.Size([2, 3]))`` alike as a tuple of ints."""
     if len(args) == 1 and not hasattr(args[0], "__index__"):
         args = tuple(args[0])
-    return tuple(int(n) for n in args)
+    try:
+        return tuple(n.__index__() for n in args)
+    except AttributeError:
+        raise TypeError(f"a shape is made of whole numbers, got {args}") from None
 
 
 @composed
@@ -150,7 +218,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     shape = tuple(input.shape)
     if not shape:
         return view(input, (1,))
-    first, last = (np.lib.array_utils.normalize_axis_index(d, len(shape)) for d in (start_dim, end_dim))
+    first, last = axis_index(start_dim, len(shape)), axis_index(end_dim, len(shape))
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     return input if first == last else view(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
@@ -159,7 +227,9 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 @composed
 def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     """``input`` with the dimension ``dim`` split into ``sizes``, one of which may be -1."""
-    dim = np.lib.array_utils.normalize_axis_index(dim, len(input.shape))
+    dim = axis_index(dim, len(input.shape))
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
     return view(input, (*input.shape[:dim], *sizes, *input.shape[dim + 1 :]))
 
 
@@ -175,9 +245,10 @@ def t(input: Any) -> Any:
 def movedim(input: Any, source: Any, destination: Any) -> Any:
     """``input`` with the dimensions ``source`` moved to the places ``destination``."""
     n = len(input.shape)
-    one = [source] if isinstance(source, int) else list(source)
-    to = [destination] if isinstance(destination, int) else list(destination)
-    one, to = [i % n for i in one], [i % n for i in to]
+    one = [axis_index(i, n) for i in ([source] if isinstance(source, int) else source)]
+    to = [axis_index(i, n) for i in ([destination] if isinstance(destination, int) else destination)]
+    if len(one) != len(to) or len(set(one)) < len(one) or len(set(to)) < len(to):
+        raise RuntimeError(f"movedim: source {source} and destination {destination} must be as many dims, each named once")
     order = [i for i in range(n) if i not in one]
     for place, dim in sorted(zip(to, one, strict=True)):
         order.insert(place, dim)
@@ -192,20 +263,25 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """
     tensors = tuple(tensors)
     if not tensors:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    for i, x in enumerate(tensors):
+        if not hasattr(x, "shape"):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+        if len(x.shape) == 0:
+            raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
     # An empty vector joins with anything, as in PyTorch.
-    tensors = tuple(x for x in tensors if tuple(x.shape) != (0,)) or tensors[:1]
+    shape = next((tuple(x.shape) for x in tensors if tuple(x.shape) != (0,)), (0,))
+    axis = axis_index(dim, len(shape))
+    before, behind = shape[:axis], shape[axis + 1 :]
+    tensors = tuple(view(x, (*before, 0, *behind)) if tuple(x.shape) == (0,) else x for x in tensors)
     ends, end = [], 0
     for x in tensors:
-        if len(x.shape) == 0:
-            raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
-        axis = np.lib.array_utils.normalize_axis_index(dim, len(tensors[0].shape))
-        rest, first = list(x.shape), list(tensors[0].shape)
-        if len(rest) != len(first) or any(i != axis and n != m for i, (n, m) in enumerate(zip(rest, first, strict=True))):
+        if tuple(x.shape[:axis]) != before or tuple(x.shape[axis + 1 :]) != behind or len(x.shape) != len(shape):
             raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {dim}. Got shapes {first} and {rest} in the list."
+                f"Sizes of tensors must match except in dimension {dim}. Got shapes {list(shape)} and {list(x.shape)} "
+                "in the list."
             )
-        end += rest[axis]
+        end += x.shape[axis]
         ends.append(end)
     return _concat(*tensors, dim=dim, ends=tuple(ends))
 
@@ -228,10 +304,14 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
 @composed
 def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     """The part of ``input`` from ``start`` on, ``length`` long, along ``dim``; a view."""
-    dim = np.lib.array_utils.normalize_axis_index(dim, len(input.shape))
-    n = input.shape[dim]
+    dim = axis_index(dim, len(input.shape))
+    if not input.shape:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    n, start = input.shape[dim], int(start)
+    if not -n <= start <= n:
+        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
     start = start + n if start < 0 else start
-    if length < 0 or start < 0 or start + length > n:
+    if length < 0 or start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return input[(slice(None),) * dim + (slice(start, start + length),)]
 
@@ -239,18 +319,22 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
 @composed
 def select(input: Any, dim: int, index: int) -> Any:
     """The slice of ``input`` at ``index`` along ``dim``, without that dimension; a view."""
-    dim = np.lib.array_utils.normalize_axis_index(dim, len(input.shape))
-    return input[(slice(None),) * dim + (index,)]
+    dim = axis_index(dim, len(input.shape))
+    if not input.shape:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    return input[(slice(None),) * dim + (int(index),)]
 
 
 @composed
 def split(input: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
     """``input`` cut along ``dim`` into views of one length (the last may be shorter) or of the lengths given."""
-    dim = np.lib.array_utils.normalize_axis_index(dim, len(input.shape))
+    dim = axis_index(dim, len(input.shape))
+    if not input.shape:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     n, size = input.shape[dim], split_size_or_sections
     if isinstance(size, int):
         if size < 0 or (size == 0 and n):
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+            raise RuntimeError(f"split expects a positive split_size for a dimension of {n}, but got split_size={size}")
         lengths = [min(size, n - at) for at in range(0, n, size)] if n else [0]
     else:
         lengths = list(size)
@@ -268,36 +352,20 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """``input`` cut along ``dim`` into at most ``chunks`` views of equal length (the last may be shorter)."""
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    dim = axis_index(dim, len(input.shape))
+    if not input.shape:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     n = input.shape[dim]
-    return split(input, max(-(-n // chunks), 1), dim)
+    return split(input, -(-n // chunks) if n else [0] * chunks, dim)
 
 
 @composed
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """All slices of ``input`` along ``dim``, without that dimension; views."""
+    dim = axis_index(dim, len(input.shape))
+    if not input.shape:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     return tuple(select(input, dim, i) for i in range(input.shape[dim]))
-
-
-@composed
-def repeat(input: Any, *repeats: Any) -> Any:
-    """``input`` laid out ``repeats`` times along each dimension; a copy."""
-    times = sizes(repeats)
-    if len(times) < len(input.shape):
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: "
-            f"{list(times)} for shape {list(input.shape)}"
-        )
-    shape = (1,) * (len(times) - len(input.shape)) + tuple(input.shape)
-    paired = [n for pair in zip(times, shape, strict=True) for n in pair]
-    ones = [n for length in shape for n in (1, length)]
-    return view(expand(view(input, tuple(ones)), tuple(paired)), tuple(r * n for r, n in zip(times, shape, strict=True)))
-
-
-@composed
-def tile(input: Any, *dims: Any) -> Any:
-    """``input`` laid out ``dims`` times; missing leading counts are 1."""
-    times = sizes(dims)
-    return repeat(input, (1,) * (len(input.shape) - len(times)) + times)
 
 
 @composed

@@ -15,16 +15,25 @@ an array. So one rule differentiates floats, arrays and, for second derivatives,
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol, cast
 
 from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.engine import Face, Node
 
 Rule = Callable[..., Any]
-_REQUIRED = inspect.Parameter.empty
+
+
+class Operation(Protocol):
+    """A function that users call, with the row of the table that it runs."""
+
+    primitive: Primitive
+
+    def __call__(self, *args: Any, **named: Any) -> Any: ...
+
+
+_REQUIRED = object()
 
 
 class Primitive:
@@ -75,16 +84,19 @@ class Primitive:
         self.total = total
         self.dtypes = dtypes or ("promote" if elementwise else "keep")
         self.differentiable = any(rule is not None for rule in rules)
-        self.signature = inspect.signature(forward)
-        names = list(self.signature.parameters)
+        code = forward.__code__  # inspect.signature would add 5 ms to the import
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        positional = forward.__defaults__ or ()
+        known = dict(zip(code.co_varnames[code.co_argcount - len(positional) : code.co_argcount], positional, strict=True))
+        known |= forward.__kwdefaults__ or {}
         self.arity = 1 if variadic else len(rules)
-        self.inputs, self.settings = tuple(names[: self.arity]), tuple(names[self.arity :])
-        self.all_defaults = tuple(p.default for p in self.signature.parameters.values())
-        self.defaults = self.all_defaults[self.arity :]
+        self.inputs, self.settings = ((), names) if variadic else (names[: self.arity], names[self.arity :])
+        self.all_defaults = tuple(known.get(n, _REQUIRED) for n in names)
+        self.defaults = self.all_defaults[len(self.inputs) :]
         self.positions = {**dict(zip(("input", "other"), range(self.arity), strict=False)), **{n: i for i, n in enumerate(names)}}
         self.dtype_at = self.positions.get("dtype")
         # Positional calls with just the inputs skip `bind`, if every setting has a default.
-        self.quick_arity = -1 if variadic or _REQUIRED in self.defaults else self.arity
+        self.quick_arity = -1 if variadic or any(d is _REQUIRED for d in self.defaults) else self.arity
         self.plans: dict[int, Plan] = {}
 
     def _with_names(self, forward: Rule) -> Rule:
@@ -107,6 +119,8 @@ class Primitive:
         given = len(args)
         if self.variadic:
             return args, tuple(named[name] for name in self.settings)
+        if not named and given == len(self.all_defaults) and self.dtype_at is None:
+            return args[: self.arity], args[self.arity :]
         values = [*args, *self.all_defaults[given:]]
         for name, x in named.items():
             at = self.positions.get(name, -1)
@@ -120,13 +134,20 @@ class Primitive:
         return tuple(values[: self.arity]), tuple(values[self.arity :])
 
     def _misfit(self, args: tuple[Any, ...], named: dict[str, Any]) -> TypeError:
-        try:
-            self.signature.bind(*args, **named)
-            reason = f"got several values for one of {', '.join(named)}"
-        except TypeError as error:
-            reason = str(error)
-        parameters = ", ".join(str(p).partition(":")[0] for p in self.signature.parameters.values())
-        return TypeError(f"{self.name}(): {reason}; it is called as {self.name}({parameters})")
+        names = (*self.inputs, *self.settings)
+        unknown = [n for n in named if n not in self.positions]
+        twice = [n for n in named if -1 < self.positions.get(n, -1) < len(args)]
+        if unknown:
+            reason = f"got an unexpected keyword argument '{unknown[0]}'"
+        elif twice:
+            reason = f"got multiple values for argument '{twice[0]}'"
+        elif len(args) > len(names):
+            reason = f"takes {len(names)} positional arguments but {len(args)} were given"
+        else:
+            given = {self.positions[n] for n in named} | set(range(len(args)))
+            missing = [n for i, n in enumerate(names) if i not in given and self.all_defaults[i] is _REQUIRED]
+            reason = f"missing required arguments: {', '.join(missing)}"
+        return TypeError(f"{self.name}() {reason}; it is called as {self.name}({', '.join(names)})")
 
     def plan(self, mask: int, count: int) -> Plan:
         """The plan for the inputs whose bits are set in ``mask``, of ``count`` inputs: those take part."""
@@ -138,7 +159,7 @@ class Primitive:
         return plan
 
     def __repr__(self) -> str:
-        return f"<primitive {self.name}{self.signature}>"
+        return f"<primitive {self.name}({', '.join((*self.inputs, *self.settings))})>"
 
 
 class Plan:
@@ -151,11 +172,12 @@ class Plan:
         pulls: for each of them its rule, and the function that picks the rule's arguments from what was kept.
         keep: picks from a frame what is kept.
         parents: picks the active ones from a sequence that has an entry for each input.
-        kept: picks the inputs that are kept from such a sequence.
+        kept, kept_at: picks the inputs that are kept from such a sequence; their positions.
         keeps_out: whether the result is kept.
+        frees: whether data is kept, which a sweep frees; shapes and settings may stay.
     """
 
-    __slots__ = ("active", "asked", "keep", "keeps_out", "kept", "parents", "pulls", "row")
+    __slots__ = ("active", "asked", "frees", "keep", "keeps_out", "kept", "kept_at", "parents", "pulls", "row")
 
     def __init__(self, row: Primitive, active: tuple[int, ...], count: int) -> None:
         rules = {i: row.rules[0] if row.variadic else row.rules[i] for i in active}
@@ -166,7 +188,7 @@ class Plan:
         # What each rule asks for, as keys: a name, with the position of the rule's input where that matters.
         wanted = []
         for i in self.active:
-            names = list(inspect.signature(rules[i]).parameters)[1:]  # type: ignore[arg-type]
+            names = rules[i].__code__.co_varnames[1 : rules[i].__code__.co_argcount]  # type: ignore[union-attr]
             if unknown := [n for n in names if n not in place and n not in _SPECIAL]:
                 raise TypeError(f"a rule of {row} asks for {unknown}, which is no parameter of its forward")
             wanted.append([(n, i if n in _SPECIAL and n not in place else -1) for n in names])
@@ -183,23 +205,30 @@ class Plan:
             )
         self.parents = _pick(list(self.active))
         names = {name for name, _ in self.asked}
-        self.kept = _pick([i for i in range(count) if "inputs" in names or (not row.variadic and row.inputs[i] in names)])
+        self.kept_at = [i for i in range(count) if "inputs" in names or (not row.variadic and row.inputs[i] in names)]
+        self.kept = _pick(self.kept_at)
         self.keeps_out = "out" in names
+        self.frees = bool(names & {*row.inputs, "inputs", "out"})
 
     def lift(self, node: Node) -> tuple[Any, ...]:
         """What ``node`` kept, as faces that stand in the graph, for a gradient that has a graph itself."""
         parent = dict(zip(self.active, node.parents, strict=True))
         inputs = {} if self.row.variadic else {name: i for i, name in enumerate(self.row.inputs)}
+        owner = dict(zip(self.kept_at, node.kept, strict=False))  # the result's version cell may follow
 
-        def face(name: str, value: Any) -> Any:
+        def face(i: Any, value: Any) -> Any:
+            if i in parent:
+                return parent[i].face(value, owner.get(i))
+            return node.constant(value, owner[i]) if isinstance(owner.get(i), Face) else value
+
+        def lifted(name: str, value: Any) -> Any:
             if name == "out":
-                return node.face(value)
+                return node.face(value, node.kept[-1] if node.kept else None)
             if name == "inputs":
-                return tuple(parent[i].face(x) if i in parent else x for i, x in enumerate(value))
-            at = inputs.get(name)
-            return parent[at].face(value) if at in parent else value
+                return tuple(face(i, x) for i, x in enumerate(value))
+            return face(inputs.get(name), value)
 
-        return tuple(face(name, value) for (name, _), value in zip(self.asked, node.saved or (), strict=True))
+        return tuple(lifted(name, value) for (name, _), value in zip(self.asked, node.saved or (), strict=True))
 
 
 # What a rule may ask for besides the parameters of the forward.
@@ -217,17 +246,17 @@ def _pick(places: list[int]) -> Callable[[Any], tuple[Any, ...]]:
     return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
 
 
-TABLE: dict[str, Callable[..., Any]] = {}
+TABLE: dict[str, Operation] = {}
 """Every primitive by name; what walks it (methods, NumPy's dispatch, tests) finds new rows by itself."""
 
 
-def primitive(*rules: Rule | None, **facts: Any) -> Callable[[Rule], Rule]:
+def primitive(*rules: Rule | None, **facts: Any) -> Callable[[Any], Operation]:
     """Make a NumPy function a row of the table; see `Primitive` for the rules and facts.
 
     The result runs the bare NumPy function on numbers and arrays, and records on tensors and values.
     """
 
-    def make(forward: Rule) -> Rule:
+    def make(forward: Any) -> Operation:
         row = Primitive(forward, rules, **facts)
 
         # A plain function, so that it serves as a method without a wrapper around it.
@@ -241,11 +270,11 @@ def primitive(*rules: Rule | None, **facts: Any) -> Callable[[Rule], Rule]:
                     return x._apply(row, args, named)
             return forward(*args, **named)
 
-        call.primitive = row  # type: ignore[attr-defined]
-        row.call = call
-        if TABLE.setdefault(row.name, call) is not call:
+        operation = cast(Operation, call)
+        operation.primitive, row.call = row, call
+        if TABLE.setdefault(row.name, operation) is not call:
             raise ValueError(f"the table has a row {row.name!r} already")
-        return call
+        return operation
 
     return make
 

@@ -36,30 +36,6 @@ required = _Required()
 """A default that says: every parameter group must bring this setting itself."""
 
 
-def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
-    """``step`` with the optimizer's step hooks run around it."""
-
-    @functools.wraps(step)
-    def hooked(*args: Any, **kwargs: Any) -> Any:
-        self = args[0]
-        if not self._has_step_hooks:
-            return step(*args, **kwargs)
-        for hook in list(self._hooks["step_pre"].values()):
-            changed = hook(self, args, kwargs)
-            if changed is not None:
-                if not (isinstance(changed, tuple) and len(changed) == 2):
-                    raise RuntimeError(
-                        f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
-                    )
-                args, kwargs = changed
-        result = step(*args, **kwargs)
-        for hook in list(self._hooks["step_post"].values()):
-            hook(self, args, kwargs)
-        return result
-
-    return hooked
-
-
 class Optimizer:
     """The base of all optimizers.
 
@@ -81,7 +57,6 @@ class Optimizer:
 
     # Settings that dicts saved by older versions of PyTorch lack, with the values those versions computed with.
     _newer_settings: dict[str, Any] = {}  # noqa: RUF012
-    _has_step_hooks = False
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -101,14 +76,8 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "step" in vars(cls):
-            cls.step = _with_hooks(vars(cls)["step"])  # type: ignore[method-assign]
-
     # --- training ----------------------------------------------------------------------------------------------------
 
-    @_with_hooks
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient, in place, by one step of the algorithm.
 
@@ -268,27 +237,53 @@ class Optimizer:
                 group.setdefault(name, value)
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} ("]
+        text = f"{type(self).__name__} ("
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
-            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
-        return "\n".join(lines) + "\n)"
+            lines = [f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params"]
+            text += f"\nParameter Group {i}\n{''.join(lines)}"
+        return text + ")"
 
     # --- hooks -------------------------------------------------------------------------------------------------------
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> Handle:
         """Run ``hook(optimizer, args, kwargs)`` before every `step`; it may return new ``(args, kwargs)`` for it.
 
+        The first of the ``args`` is the optimizer itself.
+
         Returns:
             A handle whose ``remove()`` takes the hook away.
         """
-        self._has_step_hooks = True
+        self._watch_step()
         return self._register("step_pre", hook)
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> Handle:
         """Run ``hook(optimizer, args, kwargs)`` after every `step`; returns a handle with ``remove()``."""
-        self._has_step_hooks = True
+        self._watch_step()
         return self._register("step_post", hook)
+
+    def _watch_step(self) -> None:
+        """From now on run the hooks around `step`; before the first is registered, nothing stands in its way."""
+        if "step_pre" in self._hooks:
+            return
+        step, pre, post = self.step, self._hooks["step_pre"], self._hooks["step_post"]
+
+        @functools.wraps(step)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            args = (self, *args)
+            for hook in list(pre.values()):
+                changed = hook(self, args, kwargs)
+                if changed is not None:
+                    if not (isinstance(changed, tuple) and len(changed) == 2):
+                        raise RuntimeError(
+                            f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                        )
+                    args, kwargs = changed
+            result = step(*args[1:], **kwargs)
+            for hook in list(post.values()):
+                hook(self, args, kwargs)
+            return result
+
+        self.step = watched  # type: ignore[method-assign]
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
         """Run ``hook(optimizer)`` before `state_dict`, before the hooks that are there if ``prepend``."""
@@ -325,7 +320,7 @@ def _typename(x: Any) -> str:
 def _loaded(p: Tensor, value: Any, key: Any = None) -> Any:
     """A loaded state of the parameter ``p``: tensors in it take the dtype of ``p``, save the counter of steps."""
     if hasattr(value, "__torch_function__"):
-        value = wrap(np.array(value.detach()))  # PyTorch's own tensor
+        value = wrap(value.detach().numpy().copy())  # PyTorch's own tensor
     if isinstance(value, Tensor):
         return value.to(p.dtype) if key != "step" and p.is_floating_point() else value
     if isinstance(value, dict):

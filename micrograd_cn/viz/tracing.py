@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import Parameter as Argument
 from typing import Any
 
 from micrograd_cn.autograd.function import _FunctionNode
@@ -66,9 +65,10 @@ def trace(root: Value | Tensor, params: Any, limit: int) -> tuple[list[Quantity]
         ValueError: if there are more than ``limit``.
     """
     if not isinstance(root, (Value, Tensor)):
-        raise TypeError(f"draw() shows the graph of a Value or a Tensor, not of {type(root).__name__} {root!r:.60}")
+        raise TypeError(f"draw() shows the graph of a Value or a Tensor, not of {type(root).__name__}")
     names, parameters = _names(params)
-    reader = (_Values if isinstance(root, Value) else _Tensors)(root, names, parameters)
+    reader: _Values | _Tensors
+    reader = _Values(root, names, parameters) if isinstance(root, Value) else _Tensors(root, names, parameters)
     found: dict[int, Any] = {id(reader.root): reader.root}
     inputs: dict[int, list[Any]] = {}
     stack = [reader.root]
@@ -116,7 +116,7 @@ def _names(params: Any) -> tuple[list[tuple[str, Any]], set[int]]:
     elif hasattr(params, "parameters"):  # a module of Values: their labels are the names
         named = trained = [(p.label, p) for p in params.parameters()]
     else:
-        raise TypeError(f"params must be a Module or a dict from names to Values or Tensors, not {type(params).__name__}")
+        raise TypeError(f"params must be a Module, or a dict of Values or Tensors by name, not {type(params).__name__}")
     for name, x in named:
         if not isinstance(x, (Value, Tensor)):
             raise TypeError(f"params[{name!r}] must be a Value or a Tensor, not {type(x).__name__}")
@@ -179,8 +179,8 @@ class _Tensors:
                 found.append(active[i])
             elif i in kept:
                 found += [] if x is None else [x if isinstance(x, Tensor) else _Given(x)]
-            elif row.variadic or row.signature.parameters[row.inputs[i]].default is Argument.empty:
-                found.append(_Given())
+            elif row.variadic or row.all_defaults[i] is not None:
+                found.append(_Given())  # it was given, but not kept; where None is the default, it may not have been
         return found
 
     def operation(self, node: ArrayNode) -> tuple[Any, str, str]:

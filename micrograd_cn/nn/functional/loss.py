@@ -319,8 +319,14 @@ def cross_entropy(
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if input._array.shape == target._array.shape:
         return _distribution_loss(input, target, weight, ignore_index, reduction, label_smoothing)
-    scores, classes, factors, shape = _as_rows(input, target, weight, ignore_index)
-    loss = neural.cross_entropy(scores, classes, factors, ignore_index, reduction, label_smoothing)
+    scores, *how, shape = _as_rows(input, target, weight, ignore_index, reduction)
+    z = neural.log_softmax(scores, 1)
+    loss = neural.nll_loss(z, *how, reduction)
+    if label_smoothing:
+        spread = -(z if weight is None else z * weight).sum(1).masked_fill(target.reshape(-1) == ignore_index, 0.0)
+        if reduction != "none":
+            spread = spread.sum() / how[-1]
+        loss = (1 - label_smoothing) * loss + (label_smoothing / z.shape[1]) * spread
     return loss.reshape(shape) if reduction == "none" else loss
 
 
@@ -346,16 +352,16 @@ def nll_loss(
         RuntimeError: if shapes or types do not fit.
     """
     reduction = _checked(reduction, size_average, reduce)
-    scores, classes, factors, shape = _as_rows(input, target, weight, ignore_index)
-    loss = neural.nll_loss(scores, classes, factors, ignore_index, reduction)
+    scores, *how, shape = _as_rows(input, target, weight, ignore_index, reduction)
+    loss = neural.nll_loss(scores, *how, reduction)
     return loss.reshape(shape) if reduction == "none" else loss
 
 
 def _as_rows(
-    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
-) -> tuple[Tensor, np.ndarray[Any, Any], np.ndarray[Any, Any] | None, Size]:
-    """The arguments of a class loss, checked, as rows ``(M, C)`` with ``M`` class numbers, the class weights, and
-    the shape of the unreduced loss."""
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
+) -> tuple[Any, ...]:
+    """The arguments of a class loss, checked: scores as rows ``(M, C)``, the ``M`` class numbers, what each of these
+    samples weighs (None: 1), what to divide their sum by, and the shape of the unreduced loss."""
     if input.ndim == 0:
         raise ValueError("Expected 1 or more dimensions (got 0)")
     if input.ndim == 1:
@@ -370,15 +376,23 @@ def _as_rows(
     count = scores.shape[1]
     classes = target._array.reshape(-1).astype(np.int64, copy=False)
     # Read as unsigned, negative numbers are too large as well: one look at each class number.
-    if classes.size and np.maximum.reduce(classes.view(np.uint64)) >= count:
-        bad = (classes < 0) | (classes >= count)
-        bad &= classes != ignore_index
+    ignored = None
+    if classes.size and (0 <= ignore_index < count or np.maximum.reduce(classes.view(np.uint64)) >= count):
+        ignored = classes == ignore_index
+        bad = ((classes < 0) | (classes >= count)) & ~ignored
         if bad.any():
-            raise IndexError(f"Target {classes[bad][0]} is out of bounds.")
-    if weight is None:
-        return scores, classes, None, shape
-    _check_class_weight(weight, input, count)
-    return scores, classes, weight._array, shape
+            raise IndexError(f"Target {classes[bad][0]} is out of bounds. There are {count} classes, from 0 on.")
+        classes = np.where(ignored, 0, classes)
+    counts = None
+    if weight is not None:
+        _check_class_weight(weight, input, count)
+        counts = weight._array[classes]
+    if ignored is not None:
+        counts = np.where(ignored, 0, np.ones(1, scores._array.dtype) if counts is None else counts)
+    divisor: Any = 1
+    if reduction == "mean":
+        divisor = len(classes) if counts is None else np.add.reduce(counts)
+    return scores, classes, counts, divisor, shape
 
 
 def _target_shape(input: Tensor, target: Tensor) -> Size:

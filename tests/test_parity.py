@@ -1,0 +1,322 @@
+"""Every operation against PyTorch's own samples of it: results, both derivatives, types, errors.
+
+The samples come from PyTorch's operator database, the names from our table: a new row is compared as soon as it
+stands there. What differs on purpose is listed here, with the reason.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import operator
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+common_methods_invocations = pytest.importorskip("torch.testing._internal.common_methods_invocations")
+
+import micrograd_cn as mt  # noqa: E402
+from micrograd_cn.ops.table import FUNCTIONS, TABLE  # noqa: E402
+from tests import parity  # noqa: E402
+from tests.parity import NAMES, Unsupported, attempt, difference, fresh, ours, outcome, tensors  # noqa: E402
+from tests.samples import samples  # noqa: E402
+
+# --- what is compared ------------------------------------------------------------------------------------------------
+
+# The database calls these with the arguments in another order than users do.
+RENAMED = {
+    "where": lambda x, condition, y: mt.where(condition, x, y),
+    "einsum": lambda tensors, equation: mt.einsum(equation, *tensors),
+    "polygamma": lambda x, n: mt.polygamma(n, x),
+}
+LEFT_OUT = {
+    "random numbers": ("rand", "randn", "randint", "rand_like", "randn_like", "bernoulli", "multinomial", "normal"),
+    "nothing but memory": ("empty", "empty_like", "new_empty"),
+    "types are no functions": ("bool", "double", "float", "half", "int", "long", "short", "cdouble", "cfloat"),
+    "properties": ("T", "mT"),
+    "the sample changes a leaf": ("zero_",),
+}
+# Samples of a variant that PyTorch computes and we refuse, by the error that we raise.
+REFUSED = {
+    "norm": "nuc",  # the sum of singular values
+    "tensordot": "contracted dimensions",  # one length 1, the other not
+    "scatter": "reduce",  # deprecated in favour of scatter_add and scatter_reduce
+    "clamp_min": "Bool",
+    "clamp_max": "Bool",
+    "addmv": "same dtype",  # integers times fractions
+    "baddbmm": "same dtype",
+    "einsum": "for torch.int64",  # sums of narrow integers
+    "polygamma": None,  # SciPy's float32 has other last digits
+    "digamma": None,
+}
+
+
+def find(root, name: str):
+    for part in name.split("."):
+        root = getattr(root, part, None)
+    return root
+
+
+def mine(name: str):
+    return RENAMED.get(name) or find(mt, name) or getattr(mt.Tensor, name, None)
+
+
+def ours_too(op) -> bool:
+    out = itertools.chain.from_iterable(LEFT_OUT.values())
+    family = op.name.removeprefix("nn.functional.")
+    # Layers and losses are compared in the tests of nn, dropout with its random stream.
+    inside = not op.name.startswith("nn.") or family in TABLE
+    return inside and op.name not in out and op.op is not None and mine(op.name) is not None
+
+
+OPS = [op for op in common_methods_invocations.op_db if ours_too(op)]
+NAMED = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name + ("_" + op.variant_test_name).rstrip("_"))
+
+
+def refused(op, problem: str) -> bool:
+    words = REFUSED.get(op.name, "")
+    return words is None or (bool(words) and words in problem)
+
+
+def compared(op, dtype, requires_grad: bool, cap: int):
+    """The first ``cap`` samples that both can be given, with what both make of them."""
+    torch.manual_seed(0)
+    # Not op.sample_inputs, which walks Python's whole stack for every sample.
+    for sample in itertools.islice(op.sample_inputs_func(op, "cpu", dtype, requires_grad), cap):
+        args, named = [sample.input, *sample.args], sample.kwargs
+        try:
+            my_args, my_named = ours(args), ours(named)
+        except Unsupported:
+            continue
+        args, named = fresh(args), fresh(named)
+        yield (args, named, attempt(op.op, *args, **named)), (
+            my_args, my_named, attempt(mine(op.name), *my_args, **my_named),
+        )  # fmt: skip
+
+
+def described(args, named) -> str:
+    def short(x):
+        if isinstance(x, (list, tuple)):
+            return [short(i) for i in x]
+        return f"{list(x.shape)} {x.dtype}" if isinstance(x, torch.Tensor) else x
+
+    return f"{short(args)} { {n: short(x) for n, x in named.items()} }"
+
+
+# --- results and derivatives -----------------------------------------------------------------------------------------
+
+
+@NAMED
+def test_results_and_both_derivatives(op):
+    if torch.float64 not in op.dtypes:
+        pytest.skip("not for floats")
+    problems = []
+    for (args, named, theirs), (my_args, my_named, my) in compared(op, torch.float64, op.supports_autograd, 24):
+        problem = outcome(theirs, my)
+        results = tensors(theirs[0], torch.Tensor), tensors(my[0], mt.Tensor)
+        if problem is None and theirs[1] is None and any(t.requires_grad for t in results[0]):
+            inputs = [t for t in tensors((args, named), torch.Tensor) if t.requires_grad]
+            my_inputs = [t for t in tensors((my_args, my_named), mt.Tensor) if t.requires_grad]
+            if [t.requires_grad for t in results[0]] != [t.requires_grad for t in results[1]]:
+                problem = "requires_grad differs"
+            elif op.supports_gradgrad:
+                problem = difference(
+                    parity.first_and_second(torch, results[0], inputs),
+                    parity.first_and_second(mt, results[1], my_inputs),
+                    1e-4,
+                    1e-5,
+                )
+        if problem and not refused(op, problem):
+            problems.append(f"{described(args, named)}: {problem}")
+    assert not problems, "\n".join(problems[:5])
+
+
+# Where equal elements stand, the order of their positions is not said, and PyTorch's sort is not stable.
+ORDER_OF_EQUALS = {"sort", "argsort", "topk", "kthvalue", "median"}
+
+
+@NAMED
+def test_results_in_every_type(op):
+    problems = []
+    for name in NAMES[:-1]:
+        # Sums of float16 round differently.
+        if getattr(torch, name) not in op.dtypes or op.name in ORDER_OF_EQUALS or (name == "float16" and op.name not in TABLE):
+            continue
+        for (args, named, theirs), (_, _, my) in compared(op, getattr(torch, name), False, 3):
+            problem = outcome(theirs, my)
+            if problem and not refused(op, problem):
+                problems.append(f"{name} {described(args, named)}: {problem}")
+    assert not problems, "\n".join(problems[:5])
+
+
+def a_number_for_a_tensor(args) -> bool:
+    """We take Python numbers where PyTorch wants tensors, since derivative rules read better so."""
+    return any(isinstance(x, (bool, int, float)) for x in args[:2])
+
+
+@NAMED
+def test_errors(op):
+    problems = []
+    for case in op.error_inputs_func(op, "cpu") if op.error_inputs_func else ():
+        args, named = [case.sample_input.input, *case.sample_input.args], case.sample_input.kwargs
+        try:
+            my_args, my_named = ours(args), ours(named)
+        except (Unsupported, ValueError):  # ValueError: more than the 64 dimensions that arrays have
+            continue
+        theirs = attempt(op.op, *fresh(args), **fresh(named))
+        my = attempt(mine(op.name), *my_args, **my_named)
+        if theirs[1] is None or "out" in named or a_number_for_a_tensor(args):
+            continue
+        if problem := outcome(theirs, my):
+            problems.append(f"{described(args, named)}: {problem}")
+    assert not problems, "\n".join(problems[:5])
+
+
+# --- element-wise rows: derivatives in every shape, types in every combination ----------------------------------------
+
+
+def their_function(name: str):
+    return find(torch, name) or find(torch.nn.functional, name)
+
+
+def my_function(name: str):
+    return find(mt, name) or find(mt.nn.functional, name)
+
+
+ELEMENTWISE = [
+    name for name, call in TABLE.items() if call.primitive.elementwise and their_function(name) and my_function(name)
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [n for n in ELEMENTWISE if TABLE[n].primitive.differentiable])
+def test_shapes_and_derivatives_of_rows(name, dtype):
+    row = TABLE[name].primitive
+    for arrays, settings in samples(row, np.random.default_rng(3)):
+        if settings != tuple(row.defaults):
+            continue
+        if name == "clamp" and len({a.shape for a in arrays}) == 3:
+            continue  # PyTorch's second derivative fails for bounds that broadcast the input
+        sides = []
+        for module, function in ((torch, their_function(name)), (mt, my_function(name))):
+            xs = [module.tensor(a, dtype=getattr(module, "bool" if a.dtype == bool else dtype)) for a in arrays]
+            smooth = [x.requires_grad_() for x in xs if x.is_floating_point()]
+            out = function(*xs)
+            sides.append([out, *parity.first_and_second(module, [out], smooth)])
+        tolerance = 1e-4 if dtype == "float32" else 1e-8
+        assert difference(*sides, tolerance, tolerance) is None, [a.shape for a in arrays]
+
+
+def operands():
+    for name in NAMES:
+        yield torch.tensor([1, 0, 3]).to(getattr(torch, name))
+        yield torch.tensor(2).to(getattr(torch, name))
+    yield from (True, 2, -2, 2.5, float("nan"), 0)
+
+
+def type_problems(theirs, my, *args) -> list[str]:
+    """What differs when both are called with ``args``, as one line or none."""
+    a, b = attempt(theirs, *fresh(args)), attempt(my, *ours(args))
+    if isinstance(a[1], TypeError) and a_number_for_a_tensor(args):
+        return []
+    found = outcome(a, b)
+    return [f"{described(args, {})}: {found}"] if found else []
+
+
+def differs_on_purpose(name: str, args) -> bool:
+    """Where we answer though PyTorch refuses, or refuse what makes no sense."""
+    bools = [isinstance(x, bool) or getattr(x, "dtype", None) == torch.bool for x in args]
+    if name == "sub":
+        return any(bools)  # bools are subtracted from numbers as 0 and 1
+    if name == "pow":
+        unsigned = getattr(args[0], "dtype", None) == torch.uint8 and isinstance(args[1], int) and args[1] < 0
+        return unsigned or all(bools)
+    return False
+
+
+@pytest.mark.parametrize("name", [n for n in ELEMENTWISE if TABLE[n].primitive.arity == 1])
+def test_types_of_unary_rows(name):
+    problems = []
+    for x in operands():
+        if isinstance(x, torch.Tensor):
+            problems += type_problems(their_function(name), my_function(name), x)
+            if hasattr(torch.Tensor, f"{name}_"):
+                problems += type_problems(getattr(torch.Tensor, f"{name}_"), getattr(mt.Tensor, f"{name}_"), x)
+    assert not problems, "\n".join(problems[:8])
+
+
+def pairs():
+    for x, y in itertools.product(operands(), repeat=2):
+        if isinstance(x, torch.Tensor) or isinstance(y, torch.Tensor):
+            yield x, y
+
+
+@pytest.mark.parametrize("name", [n for n in ELEMENTWISE if TABLE[n].primitive.arity == 2])
+def test_types_of_binary_rows(name):
+    problems = []
+    for x, y in pairs():
+        if differs_on_purpose(name, (x, y)):
+            continue
+        problems += type_problems(their_function(name), my_function(name), x, y)
+        # An element that is written may be wider than its memory: PyTorch then says so before it computes.
+        if isinstance(x, torch.Tensor) and x.ndim and hasattr(torch.Tensor, f"{name}_"):
+            problems += type_problems(getattr(torch.Tensor, f"{name}_"), getattr(mt.Tensor, f"{name}_"), x, y)
+    assert not problems, "\n".join(problems[:8])
+
+
+OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", "or_", "xor", "lt", "le", "gt", "ge", "eq", "ne")
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_types_of_operators(name):
+    plain, in_place = getattr(operator, name), getattr(operator, f"i{name.strip('_')}", None)
+    problems = []
+    for x, y in pairs():
+        if not differs_on_purpose(name, (x, y)):
+            problems += type_problems(plain, plain, x, y)
+            if in_place and isinstance(x, torch.Tensor) and x.ndim:
+                problems += type_problems(in_place, in_place, x, y)
+    assert not problems, "\n".join(problems[:8])
+
+
+def parameters(function) -> set[str]:
+    return set(inspect.signature(inspect.unwrap(function)).parameters)
+
+
+REDUCTIONS = [
+    name
+    for name, function in (TABLE | FUNCTIONS).items()
+    if {"dim", "keepdim"} <= parameters(function) and their_function(name) and my_function(name)
+]
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_types_of_reductions(name):
+    problems = []
+    for dtype in NAMES:
+        x = torch.tensor([[1, 0, 3], [2, 5, 4]]).to(getattr(torch, dtype))
+        for named in ({}, {"dim": 1}, {"dim": 0, "keepdim": True}):
+            if name == "kthvalue":
+                named = {"k": 2, **named}
+            theirs, my = attempt(their_function(name), x, **named), attempt(my_function(name), ours(x), **named)
+            if found := outcome(theirs, my):
+                problems.append(f"{dtype} {named}: {found}")
+    assert not problems, "\n".join(problems)
+
+
+# --- nothing is missing ------------------------------------------------------------------------------------------------
+
+
+# Parts of other functions; PyTorch has undocumented functions of these names.
+INNER = {"index", "put", "binary_cross_entropy_with_logits", "celu", "selu", "hardshrink"}
+
+
+@pytest.mark.parametrize("name", sorted((TABLE | FUNCTIONS).keys() - INNER))
+def test_every_function_that_torch_has_is_exported(name):
+    if hasattr(torch, name):
+        assert callable(getattr(mt, name, None)), f"micrograd_cn.{name} is missing"
+    if hasattr(torch.Tensor, name):
+        assert hasattr(mt.Tensor, name), f"Tensor.{name} is missing"
+    if name in ELEMENTWISE and hasattr(torch.Tensor, f"{name}_"):
+        assert hasattr(mt.Tensor, f"{name}_"), f"Tensor.{name}_ is missing"
