@@ -72,7 +72,8 @@ def _converted(array: np.ndarray[Any, Any], kind: np.dtype[Any]) -> np.ndarray[A
         # Negative numbers wrap around in unsigned types, as in PyTorch.
         low = limits.min or -limits.max
         if not (low <= array.min() and array.max() <= limits.max):
-            raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {array.min()} to {array.max()}")
+            found = f"{array.min()} to {array.max()}"
+            raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {found}")
     return array.astype(kind)
 
 
@@ -140,7 +141,7 @@ def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def _sized(name: str, size: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...]:
-    """The shape that ``size``, or ``size=`` among the options, asks for; options that mean nothing here may stand there.
+    """The shape that ``size``, or ``size=`` among the options, asks for; those that mean nothing here may stand there.
 
     Raises:
         TypeError: for an option that is not known.
@@ -166,7 +167,9 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     return made(np.empty(_sized("empty", size, options), _numpy(dtype)), requires_grad, device)
 
 
-def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of one value; its dtype is that of the value unless given."""
     if isinstance(size, int):
         raise TypeError(f"full(): argument 'size' must be tuple of ints, not int ({size}): write full(({size},), ...)")
@@ -192,8 +195,9 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 
 
 def arange(
-    start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """``start, start + step, …`` up to but without ``end``; int64 if all three are integers."""
     if end is None:
         start, end = 0, start
@@ -225,8 +229,9 @@ def linspace(
 
 
 def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """``base`` to the powers that `linspace` gives."""
     kind = _numpy(dtype)
     return made(np.power(base, _even(start, end, steps, np.dtype(np.float64))).astype(kind), requires_grad, device)
@@ -374,12 +379,12 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     return common_dtype([x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)])
 
 
-# --- methods of Tensor: new ones in the dtype of an old one ------------------------------------------------------------
+# --- methods of Tensor: new ones in the dtype of an old one ----------------------------------------------------------
 
 
-def _new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def _new_tensor(self: Tensor, data: Any, *, dtype: Any = None, **options: Any) -> Tensor:
     """`tensor`, in the dtype of this one unless another is given."""
-    return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    return tensor(data, dtype=dtype or self.dtype, **options)
 
 
 def _new_full(self: Tensor, size: Sequence[int], fill_value: Any, *, dtype: Any = None, **options: Any) -> Tensor:
@@ -402,7 +407,7 @@ for _name, _method in (
     setattr(Tensor, _name, _method)
 
 __all__ = [
-    "arange", "as_tensor", "broadcast_shapes", "detach", "empty", "empty_like", "eye", "from_numpy", "full", "full_like",
-    "is_floating_point", "is_tensor", "linspace", "logspace", "meshgrid", "numel", "one_hot", "ones", "ones_like",
-    "result_type", "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
+    "arange", "as_tensor", "broadcast_shapes", "detach", "empty", "empty_like", "eye", "from_numpy", "full",
+    "full_like", "is_floating_point", "is_tensor", "linspace", "logspace", "meshgrid", "numel", "one_hot", "ones",
+    "ones_like", "result_type", "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip

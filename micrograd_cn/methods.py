@@ -15,18 +15,18 @@ from micrograd_cn.ops.table import FUNCTIONS, TABLE
 
 # Rows that are no method in PyTorch: parts of composed functions, and functions of torch.nn.functional.
 _NO_METHODS = {
-    "where", "gated", "concat", "join", "batched", "contract", "put", "replaced", "pick", "slice", "pick_along", "max_along", "min_along",
-    "sorted_along", "top_along", "on_diagonal", "quotient", "derived_digamma", "index", "variance", "deviation", "vector_norm", "linear", "mse_loss", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "nll_loss", "elu", "silu", "gelu", "softplus", "leaky_relu",
-    "logsigmoid",
+    "where", "gated", "concat", "join", "batched", "contract", "put", "replaced", "pick", "slice", "index",
+    "pick_along", "max_along", "min_along", "sorted_along", "top_along", "on_diagonal", "quotient",
+    "derived_digamma", "variance", "deviation", "vector_norm", "linear", "mse_loss", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "nll_loss", "elu", "silu", "gelu", "softplus", "leaky_relu", "logsigmoid",
 }  # fmt: skip
 # Functions that PyTorch has as functions only.
 _FUNCTIONS_ONLY = {"cat", "stack", "einsum", "polygamma", "tensordot", "std_mean", "var_mean"}
 # Those beside the element-wise rows that change a tensor in place under their name with a ``_`` behind.
 _IN_PLACE = {
-    "masked_fill", "masked_scatter", "scatter", "scatter_add", "index_add", "index_copy", "index_fill", "index_put", "tril",
-    "triu", "addmm", "addmv", "baddbmm", "addcmul", "addcdiv", "lerp", "clamp_min", "clamp_max", "nan_to_num", "logit",
-    "deg2rad", "rad2deg", "cumsum", "cumprod",
+    "masked_fill", "masked_scatter", "scatter", "scatter_add", "index_add", "index_copy", "index_fill", "index_put",
+    "tril", "triu", "addmm", "addmv", "baddbmm", "addcmul", "addcdiv", "lerp", "clamp_min", "clamp_max", "nan_to_num",
+    "logit", "deg2rad", "rad2deg", "cumsum", "cumprod",
 }  # fmt: skip
 # PyTorch's second names.
 ALIASES = {
@@ -105,8 +105,8 @@ class TableMethods(NumpyProtocol):
         if out._view is None and out.numel():
             raise RuntimeError(
                 f"view size is not compatible with input tensor's size and stride (shape {list(self.shape)}, stride "
-                f"{list(self.stride())}): at least one dimension spans across two contiguous subspaces. Use .reshape(...) "
-                "instead."
+                f"{list(self.stride())}): at least one dimension spans across two contiguous subspaces. Use "
+                ".reshape(...) instead."
             )
         return out
 

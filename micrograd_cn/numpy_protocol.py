@@ -32,7 +32,7 @@ from micrograd_cn.ops.table import TABLE
 _NAMES = {"axis": "dim", "keepdims": "keepdim"}
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    function: call for call in TABLE.values() for function in call.primitive.numpy  # type: ignore[attr-defined]
+    function: call for call in TABLE.values() for function in call.primitive.numpy
 }
 
 
@@ -115,7 +115,8 @@ class NumpyProtocol(Face):
             result = FUNCTIONS[ufunc](*inputs, **kwargs)
             if out is None:
                 return result
-            return out[0].copy_(result) if isinstance(out[0], Face) else _into(out[0], result)
+            target: Any = out[0]
+            return target.copy_(result) if isinstance(target, Face) else _into(target, result)
         if method == "reduce" and ufunc in _REDUCTIONS and out is None:
             kwargs = {_NAMES.get(k, k): v for k, v in kwargs.items() if v is not np._NoValue}
             return _REDUCTIONS[ufunc](*inputs, **{"dim": 0, **kwargs})
@@ -146,7 +147,8 @@ def _array(x: Any, what: str) -> Any:
         return x
     if getattr(x, "requires_grad", True):
         raise TypeError(
-            f"{what} does not record gradients here: use the tensor's own methods, or np.asarray(t.detach()) for a plain array"
+            f"{what} does not record gradients here: use the tensor's own methods, or np.asarray(t.detach()) for a "
+            "plain array"
         )
     return x._raw
 

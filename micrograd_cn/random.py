@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn import dtypes
-from micrograd_cn.creation import _like, _numpy, _shape, made
+from micrograd_cn.creation import _like, _numpy, _shape, _sized, made
 from micrograd_cn.generator import Generator, default_generator
 from micrograd_cn.ops.shape import common_shape
 from micrograd_cn.recording import wrap
@@ -40,18 +40,20 @@ def set_rng_state(new_state: Tensor) -> None:
 
 
 def rand(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
-) -> Tensor:
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:  # fmt: skip
     """Numbers drawn evenly from ``[0, 1)``."""
-    shape = _shape(_.get("size", size))
+    shape = _sized("rand", size, options)
     return made((generator or default_generator).uniform(shape, _numpy(dtype)), requires_grad, device)
 
 
 def randn(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
-) -> Tensor:
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:  # fmt: skip
     """Numbers drawn from the normal distribution with mean 0 and variance 1."""
-    shape = _shape(_.get("size", size))
+    shape = _sized("randn", size, options)
     return made((generator or default_generator).normal(shape, _numpy(dtype)), requires_grad, device)
 
 
@@ -70,7 +72,7 @@ def randint(
     dtype: Any = None, device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Whole numbers drawn evenly from ``[low, high)``: ``randint(high, size)`` or ``randint(low, high, size)``."""
-    bounds = list(args)
+    bounds, asked = list(args), f"{args}, size={size}"
     if size is None and bounds:
         size = bounds.pop()
     if high is not None:
@@ -78,7 +80,7 @@ def randint(
     if len(bounds) == 1:
         bounds.insert(0, low)
     if len(bounds) != 2 or size is None or isinstance(size, int):
-        raise TypeError(f"randint() is called as randint(high, size) or randint(low, high, size), got {args}, size={size}")
+        raise TypeError(f"randint() is called as randint(high, size) or randint(low, high, size), got {asked}")
     low, high = bounds
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
@@ -96,7 +98,9 @@ def randperm(
     return made(order if dtype is None else order.astype(dtypes.to_numpy(dtype)), requires_grad, device)
 
 
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, **options: Any) -> Tensor:
+def normal(
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, **options: Any
+) -> Tensor:
     """Normally distributed numbers: one ``mean`` and ``std`` for a ``size``, or tensors of them, element by element."""
     source = generator or default_generator
     if size is not None:

@@ -265,11 +265,6 @@ def _prepared(row: Primitive, args: tuple[Any, ...], arrays: list[Any]) -> list[
     arrays = [_as_array(x) for x in arrays]
     if row.dtypes == "keep":
         return arrays
-    if row.dtypes == "float_only":
-        if arrays[0].dtype.kind != "f":
-            name = dtypes.SCALAR_NAMES[dtypes.FROM_NUMPY[arrays[0].dtype]]
-            raise NotImplementedError(f'"{row.name}" not implemented for \'{name}\'; convert with .float()')
-        return arrays
     first = 1 if row.name == "where" else 0
     operands = [x for x in arrays[first:] if x is not None]
     if row.dtypes == "same":
@@ -279,12 +274,23 @@ def _prepared(row: Primitive, args: tuple[Any, ...], arrays: list[Any]) -> list[
             raise RuntimeError(f"{row.name}: expected all tensors to have the same dtype, but got: {a} != {b}")
         return arrays
     common = common_dtype(operands)
+    if common.category < _LOWEST.get(row.dtypes, 0):
+        raise _not_implemented(row, common)
     if row.dtypes == "float" and common.category < 2:
         common = dtypes.get_default_dtype()
     target = common.numpy
     return [
         x if i < first or x is None else _brought(x, target) for i, x in enumerate(arrays)
     ]
+
+
+# The lowest category of types that a row computes with: see `Primitive`.
+_LOWEST = {"number": 1, "float_only": 2}
+
+
+def _not_implemented(row: Primitive, found: dtypes.dtype) -> NotImplementedError:
+    hint = "convert with .float()" if found.category < 2 else "convert with .long() or .bool()"
+    return NotImplementedError(f'"{row.name}" not implemented for \'{dtypes.SCALAR_NAMES[found]}\'; {hint}')
 
 
 def _brought(x: Any, target: np.dtype[Any]) -> Any:
@@ -323,6 +329,8 @@ def _explained(row: Primitive, arrays: list[Any], error: Exception) -> Exception
         )
     if isinstance(error, IndexError):
         return IndexError(str(error).replace("axis", "dimension").replace("array", "tensor"))
+    if row.elementwise and isinstance(error, TypeError) and shapes and not any(x is None for x in arrays):
+        return _not_implemented(row, dtypes.FROM_NUMPY[next(x.dtype for x in arrays if isinstance(x, np.ndarray))])
     if row.elementwise and len(shapes) > 1:
         width = max(map(len, shapes))
         padded = [(1,) * (width - len(s)) + s for s in shapes]

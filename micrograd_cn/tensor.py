@@ -1,25 +1,22 @@
 """`Tensor`: an array that remembers how it was computed. The array face of the engine, with PyTorch's interface.
 
-What is here is what makes a tensor a tensor: its data, its place in the graph, in-place changes and views,
-conversions. Its mathematics stands in the table and is attached in `micrograd_cn.methods`.
+What a tensor is and where it stands in the graph is here; what it does with its memory stands in `micrograd_cn.memory`, what
+it can become in `micrograd_cn.conversions`, and its mathematics in the table (`micrograd_cn.methods`).
 """
 
 from __future__ import annotations
 
-import copy
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from micrograd_cn import dtypes, recording
-from micrograd_cn.device import CPU, device, require_cpu
-from micrograd_cn.engine import Clock, Face, mode, next_number, sweep, written
-from micrograd_cn.methods import TableMethods
-from micrograd_cn.ops import indexing
-from micrograd_cn.ops.table import primitive
+from micrograd_cn.conversions import Conversions
+from micrograd_cn.device import CPU, device
+from micrograd_cn.engine import mode, sweep
 from micrograd_cn.recording import ArrayNode, Handle, Leaf, wrap
 
 
@@ -43,109 +40,10 @@ class Size(tuple[int, ...]):
         return Size(tuple(self) + tuple(other))
 
 
-@primitive(lambda g: g, backward_name="ToCopyBackward0")
-def cast(x: Any, to: Any) -> Any:
-    """``x`` in the NumPy type ``to``; the engine casts the gradient back."""
-    return x.astype(to)
-
-
-@primitive(lambda g: g)
-def clone(x: Any) -> Any:
-    """A copy of ``x`` that passes its gradient on."""
-    return np.array(x, order="K", copy=True)
-
-
-@primitive(lambda g: np.zeros_like(g), lambda g: g, backward_name="CopyBackwards")
-def copied(x: Any, source: Any) -> Any:
-    """``source`` broadcast to the shape and cast to the type of ``x``, whose old content plays no part."""
-    try:
-        return np.broadcast_to(source, x.shape).astype(x.dtype)
-    except ValueError:
-        raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of "
-            f"shape {list(x.shape)}"
-        ) from None
-
-
-@primitive(lambda g: np.zeros_like(g), lambda g: np.sum(g), backward_name="FillBackward0")
-def filled(x: Any, value: Any) -> Any:
-    """``value`` everywhere in the shape and type of ``x``."""
-    return np.full_like(x, value)
-
-
-@primitive(lambda g: np.zeros_like(g), symbol="0")
-def zero(x: Any) -> Any:
-    """Zeros in the shape of ``x``."""
-    return np.zeros_like(x)
-
-
-def _retrace(steps: tuple[tuple[Callable[..., Any], Any], ...], x: Any) -> Any:
-    """The view of ``x`` that ``steps`` describe: view operations with their settings."""
-    for call, settings in steps:
-        x = call(x, *settings)
-    return x
-
-
-def _outside(shape: tuple[int, ...], steps: Any) -> Any:
-    mask = np.ones(shape, dtype=bool)
-    _retrace(steps, mask)[...] = False
-    return mask
-
-
-@primitive(
-    lambda g, steps: np.where(_outside(g.shape, steps), g, 0),
-    lambda g, steps: _retrace(steps, g),
-    backward_name="CopySlices",
-)
-def overwritten(x: Any, value: Any, steps: Any) -> Any:
-    """``x`` after the view of it that ``steps`` describe has become ``value``."""
-    out = x.copy()
-    _retrace(steps, out)[...] = value
-    return out
-
-
-class View:
-    """How a tensor is a view of another: the base that owns the memory, and the operations from there to here.
-
-    ``origin`` names the place that made it if nothing was recorded there: then no gradient can be led around a recorded
-    change in place, and the change is refused.
-    """
-
-    __slots__ = ("base", "origin", "seen", "steps")
-
-    def __init__(self, base: Tensor, steps: tuple[Any, ...], origin: str | None = None) -> None:
-        self.base, self.steps, self.origin = base, steps, origin
-        self.seen = next_number()
-
-    def refresh(self, view: Tensor) -> None:
-        """Give ``view`` its place in the graph again if its base has got a new one by an in-place change.
-
-        Raises:
-            RuntimeError: for a view whose making was not recorded.
-        """
-        cell = self.base._cell
-        if cell is not None and cell[2] > self.seen:
-            if self.origin is not None:
-                raise self.refusal("and its base or another view of its base has been")
-            self.seen = cell[2]
-            before, mode.grad = mode.grad, True
-            try:
-                view._move(_retrace(self.steps, self.base)._node)
-            finally:
-                mode.grad = before
-
-    def refusal(self, what: str) -> RuntimeError:
-        """The error for a recorded change that cannot be followed."""
-        return RuntimeError(
-            f"A view was created in {self.origin} {what} modified inplace with grad mode enabled. Make view and change "
-            "both under no_grad(), or both outside, or clone() the view first."
-        )
-
-
 _RETAIN = 0  # the key of retain_grad's hook, which runs after all others
 
 
-class Tensor(TableMethods, Face):
+class Tensor(Conversions):
     """An n-dimensional array of one dtype that records what is computed from it.
 
     Make one with `micrograd_cn.tensor`, `zeros`, `randn` and so on; ``Tensor(2, 3)`` makes an uninitialised one and
@@ -153,12 +51,6 @@ class Tensor(TableMethods, Face):
     """
 
     __slots__ = ("__dict__", "__weakref__", "_array", "_cell", "_grad", "_node", "_view")
-
-    _array: np.ndarray[Any, Any]
-    _node: ArrayNode | None  # None for a constant, a Leaf for a leaf that requires grad
-    _cell: Any  # [last write, number of writes, last rebase], shared by all views; None for an inference tensor
-    _view: View | None
-    _grad: Tensor | None
 
     __hash__ = object.__hash__
     __array_priority__ = 1000
@@ -168,11 +60,11 @@ class Tensor(TableMethods, Face):
         if len(args) == 1 and not isinstance(args[0], (int, Size)):
             array = np.array(args[0]._array if isinstance(args[0], Tensor) else args[0], dtypes._default.numpy)
         else:
-            array = np.empty(args[0] if args and isinstance(args[0], Size) else args, dtypes._default.numpy)
+            array = np.empty((args[0] if isinstance(args[0], Size) else args) if args else 0, dtypes._default.numpy)
         return wrap(array) if cls is Tensor else wrap(array)._as_subclass(cls)
 
     def _as_subclass(self, cls: type) -> Any:
-        other = object.__new__(cls)
+        other: Any = object.__new__(cls)
         other._array, other._node, other._cell, other._view, other._grad = self._array, None, self._cell, None, None
         return other
 
@@ -190,7 +82,7 @@ class Tensor(TableMethods, Face):
 
     _apply = recording.apply
 
-    # --- what it is ------------------------------------------------------------------------------------------------
+    # --- what it is --------------------------------------------------------------------------------------------------
 
     @property
     def shape(self) -> Size:
@@ -221,7 +113,9 @@ class Tensor(TableMethods, Face):
     def mT(self) -> Tensor:
         """The tensor with its last two dimensions exchanged."""
         if self.ndim < 2:
-            raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
+            raise RuntimeError(
+                f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor."
+            )
         return self.transpose(-2, -1)
 
     def size(self, dim: int | None = None) -> Any:
@@ -315,7 +209,7 @@ class Tensor(TableMethods, Face):
             raise TypeError(f"requires_grad must be bool, not {type(requires_grad).__name__}")
         node = self._current()
         if requires_grad and self._array.dtype.kind not in "fc":
-            raise RuntimeError(f"only Tensors of floating point and complex dtype can require gradients, got {self.dtype}")
+            raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.dtype}")
         if node is not None and not isinstance(node, Leaf):
             if not requires_grad:
                 raise RuntimeError(
@@ -325,7 +219,9 @@ class Tensor(TableMethods, Face):
             return self
         if requires_grad and node is None:
             if self._cell is None and not mode.inference:
-                raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+                raise RuntimeError(
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+                )
             self._node = Leaf(self)
         elif not requires_grad:
             self._node = None
@@ -350,8 +246,8 @@ class Tensor(TableMethods, Face):
         """The gradient that backward() has added up here, in the shape and dtype of the tensor, or None."""
         if self._grad is None and not self.is_leaf and not self.retains_grad:
             warnings.warn(
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
-                "be populated during autograd.backward(). Call .retain_grad() on it if you want it to be.",
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                "won't be populated during autograd.backward(). Call .retain_grad() on it if you want it to be.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -361,7 +257,8 @@ class Tensor(TableMethods, Face):
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                kind = type(value).__name__
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {kind}")
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value.shape != self.shape:
@@ -445,7 +342,8 @@ class Tensor(TableMethods, Face):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
         if gradient.shape != self.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has a shape of {self.shape}."
+                f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has a shape of "
+                f"{self.shape}."
             )
         return node, node.fit(gradient if create_graph else gradient._array)
 
@@ -540,352 +438,6 @@ class Tensor(TableMethods, Face):
             node.hooks = node.hooks or {}  # a leaf with hooks waits for its total
         return Handle(node.after, hook)
 
-    # --- views and in-place changes ------------------------------------------------------------------------------------
 
-    def _share(self, view: Tensor, call: Callable[..., Any], settings: Any) -> None:
-        """Make ``view``, which ``call(self, *settings)`` has just made, known as a view of the same memory."""
-        mine = self._view
-        view._cell = self._cell
-        origin = None if mode.grad else "inference mode" if mode.inference else "no_grad mode"
-        if mine is None:
-            view._view = View(self, ((call, settings),), origin)
-        else:
-            view._view = View(mine.base, (*mine.steps, (call, settings)), mine.origin or origin)
-        if not mode.grad and self._current() is not None:
-            view._node = Leaf(view)  # PyTorch calls such a view a leaf of its own, and so prints it
-
-    def _wrote(self) -> None:
-        """Note that the array has been written outside any recorded operation."""
-        if self._cell is not None:
-            written(self._cell)
-        else:
-            Clock.last_write = next_number()  # let whoever saved an inference tensor look
-
-    def _become(self, change: Callable[..., Any], *args: Any, **named: Any) -> Tensor:
-        """Change in place: become ``change(self, ...)``, in this memory and at the same shape and dtype; return itself.
-
-        Raises:
-            RuntimeError: for a leaf that requires grad, a result of another shape or category, or memory in
-                which one place stands for several elements.
-        """
-        node = self._current()
-        tensors = [x for x in (*args, *named.values()) if isinstance(x, Tensor)]
-        base = self if self._view is None else self._view.base
-        recorded = mode.grad and any(x.requires_grad for x in (self, base, *tensors))
-        self._check_change(change, recorded)
-        # The rules of the change may ask for what was here before it. What overwrites a view does not depend on that.
-        before = wrap(self._array.copy() if recorded else self._array)
-        before._node = None if base is not self and change in _OVERWRITING else node
-        after = change(before, *args, **named)
-        if after._array.shape != self._array.shape:
-            raise RuntimeError(
-                f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(after.shape)}"
-            )
-        if after._array.dtype != self._array.dtype:
-            if after.dtype.category > self.dtype.category:
-                names = [dtypes.SCALAR_NAMES[d] for d in (after.dtype, self.dtype)]
-                raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
-            after = cast(after, self._array.dtype)
-        np.copyto(self._array, after._array)
-        self._wrote()
-        if recorded:
-            self._stand_where(after)
-        return self
-
-    def _check_change(self, change: Callable[..., Any], recorded: bool) -> None:
-        """Raise RuntimeError if this tensor must not be changed in place."""
-        view = self._view
-        if recorded:
-            if view is not None and view.origin is not None:
-                raise view.refusal("and is being")
-            if view is not None and view.base.is_leaf and not (self._node is view.base._node is None):
-                raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-            if isinstance(self._node, Leaf):
-                raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-        if self._cell is None and not mode.inference:
-            raise RuntimeError(
-                "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone() to get "
-                "a normal tensor before doing inplace update."
-            )
-        strides = zip(self._array.strides, self._array.shape, strict=True)
-        if change not in _OVERWRITING[:2] and self._array.size and any(s == 0 and n > 1 for s, n in strides):
-            raise RuntimeError(
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                "location. Please clone() the tensor before performing the operation."
-            )
-
-    def _stand_where(self, after: Tensor) -> Tensor:
-        """Take the place in the graph of ``after``, a new result whose data has just been written here."""
-        node: Any = after._node
-        if node is not None:
-            if node.plan.keeps_out:
-                node.kept = (*node.kept[:-1], self._cell)
-                node.saved = tuple(self._array if x is after._array else x for x in node.saved)
-            if all(getattr(owner, "_cell", None) is not self._cell for owner in node.kept):
-                node.number = next_number()  # nothing that it kept was changed by the change itself
-        base, steps = (self, ()) if self._view is None else (self._view.base, self._view.steps)
-        operands = (base, after)
-        if steps or (node is None and self._node is not None):
-            mask = sum(1 << i for i, t in enumerate(operands) if t._node is not None)
-            after = wrap(base._array)
-            recording.record(
-                overwritten.primitive.plan(mask, 2),
-                operands,
-                [t._node for t in operands],
-                (base._array, self._array, steps, base._array),
-                after,
-            )
-        base._move(after._node)
-        self._cell[2] = next_number()
-        return self
-
-    def copy_(self, src: Any, non_blocking: bool = False) -> Tensor:
-        """Take over the elements of ``src``, which broadcasts and is cast; returns itself."""
-        return self._become(copied, src if isinstance(src, Tensor) else wrap(_data(src)))
-
-    def fill_(self, value: Any) -> Tensor:
-        """Set every element to ``value``, a number or a tensor of one; returns itself.
-
-        Raises:
-            RuntimeError: for a tensor with dimensions.
-        """
-        value = value if isinstance(value, Tensor) else wrap(_data(value))
-        if value.ndim:
-            raise RuntimeError(
-                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
-            )
-        return self._become(filled, value)
-
-    def zero_(self) -> Tensor:
-        """Set every element to zero; returns itself."""
-        return self._become(zero)
-
-    def __getitem__(self, index: Any) -> Tensor:
-        index = self._index(index)
-        if not indexing.is_basic(index):
-            return indexing.index(self, index)
-        kinds = [i for i in index if i is not None and i is not Ellipsis]
-        return (indexing.pick if kinds and isinstance(kinds[-1], int) else indexing.slice_)(self, index)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        index = self._index(index)
-        number = not isinstance(value, Tensor)
-        if number:
-            value = wrap(_data(value))
-        if indexing.is_basic(index):
-            target = self[index]
-            target.copy_(_without_leading_ones(value, target.ndim))
-        else:
-            masked = value.numel() == 1 and any(isinstance(i, np.ndarray) and i.dtype == bool for i in index)
-            if value.dtype is not self.dtype and not number and not masked:
-                raise RuntimeError(
-                    "Index put requires the source and destination dtypes match, got "
-                    f"{dtypes.SCALAR_NAMES[self.dtype]} for the destination and "
-                    f"{dtypes.SCALAR_NAMES[value.dtype]} for the source; convert with .to()"
-                )
-            if value.ndim > 1:
-                value = _without_leading_ones(value, self._array[index].ndim)
-            self._become(indexing.replaced, value.to(self.dtype), index)
-
-    def _index(self, index: Any) -> tuple[Any, ...]:
-        """An index as NumPy takes it: tensors and lists as arrays, and ``...`` at the end of a basic one.
-
-        Raises:
-            IndexError: for an index of a wrong type, as PyTorch does; ValueError: for a negative step.
-        """
-        items = index if isinstance(index, tuple) else (index,)
-        out: list[Any] = []
-        for i in items:
-            if isinstance(i, (Tensor, np.ndarray, list, range)):
-                array = np.array(i._array if isinstance(i, Tensor) else i)  # a copy, which the graph may keep
-                if array.dtype.kind not in "biu" and array.size:
-                    raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {array.dtype}")
-                if not array.size and array.dtype.kind == "f":
-                    array = array.astype(np.int64)
-                i = int(array) if array.ndim == 0 and array.dtype.kind in "iu" else array
-            elif isinstance(i, slice):
-                i = slice(*(None if v is None else int(v) for v in (i.start, i.stop, i.step)))
-                if i.step is not None and i.step <= 0:
-                    raise ValueError(f"step must be greater than zero, got {i.step}; use flip() for the reverse order")
-            elif isinstance(i, (bool, np.bool_)):
-                i = np.asarray(i)
-            elif hasattr(i, "__index__"):
-                i = int(i)
-            elif i is not None and i is not Ellipsis:
-                raise IndexError(
-                    "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-                    f"(got {type(i).__name__})"
-                )
-            out.append(i)
-        used = sum(1 if not isinstance(i, np.ndarray) or i.dtype != bool else i.ndim for i in out if i is not None and i is not Ellipsis)
-        if used > self.ndim:
-            raise IndexError(f"too many indices for tensor of dimension {self.ndim}")
-        if not any(i is Ellipsis for i in out):
-            out.append(Ellipsis)  # so that NumPy returns an array, not a number
-        return tuple(out)
-
-    # --- conversions -----------------------------------------------------------------------------------------------------
-
-    def to(self, *args: Any, **kwargs: Any) -> Tensor:
-        """The tensor in another dtype: ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(other)``, ``copy=True``."""
-        wanted = kwargs.pop("dtype", None)
-        place = kwargs.pop("device", None)
-        for a in args:
-            if isinstance(a, Tensor):
-                wanted = a.dtype
-            elif isinstance(a, dtypes.dtype) or isinstance(a, type):
-                wanted = a
-            elif isinstance(a, (str, device)):
-                place = a
-        require_cpu(place)
-        if wanted is None or dtypes.to_numpy(wanted) == self._array.dtype:
-            return self.clone() if kwargs.get("copy") else self
-        return cast(self, dtypes.to_numpy(wanted))
-
-    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
-        """The name of the tensor's type, ``torch.FloatTensor``; or the tensor in another dtype."""
-        if dtype is None:
-            return f"torch.{dtypes.TYPE_NAMES[self.dtype]}"
-        if isinstance(dtype, str):
-            names = {f"torch.{name}": d for d, name in dtypes.TYPE_NAMES.items()}
-            if dtype not in names:
-                raise ValueError(f"invalid type: {dtype!r}; expected one of {', '.join(names)}")
-            dtype = names[dtype]
-        return self.to(getattr(dtype, "dtype", dtype))
-
-    def type_as(self, other: Tensor) -> Tensor:
-        """The tensor in the dtype of ``other``."""
-        return self.to(other.dtype)
-
-    def cpu(self) -> Tensor:
-        """The tensor itself: it is on the CPU."""
-        return self
-
-    def cuda(self, device: Any = None) -> Tensor:
-        """Raise: there is no GPU here."""
-        raise AssertionError("Torch not compiled with CUDA enabled: micrograd_cn computes on the CPU")
-
-    def clone(self) -> Tensor:
-        """A copy that passes its gradient on."""
-        return clone(self)
-
-    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
-        """The array itself, sharing memory. ``force=True`` detaches first.
-
-        Raises:
-            RuntimeError: if the tensor requires grad, since NumPy would lose it.
-        """
-        if not force and mode.grad and self.requires_grad:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        return self._array
-
-    def item(self) -> Any:
-        """The single element as a Python number."""
-        if self._array.size != 1:
-            raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
-        return self._array.item()
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
-        return self._array.tolist()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
-
-    def __bool__(self) -> bool:
-        if self._array.size != 1:
-            what = "no values" if not self._array.size else "more than one value"
-            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
-        return bool(self._array.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        if self._array.size != 1 or self._array.dtype.kind not in "biu":
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self._array.item())
-
-    def __len__(self) -> int:
-        if not self._array.ndim:
-            raise TypeError("len() of a 0-d tensor")
-        return len(self._array)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self._array.ndim:
-            raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(len(self._array)))
-
-    def __contains__(self, element: Any) -> bool:
-        return bool((self._array == (element._array if isinstance(element, Tensor) else element)).any())
-
-    def __reversed__(self) -> Tensor:
-        return self.flip(0) if self.ndim else self
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item() if not self._array.ndim and type(self) is Tensor else str(self), spec)
-
-    def __repr__(self) -> str:
-        from micrograd_cn.printing import tensor_repr
-
-        node, suffixes = self._current(), []
-        if node is not None:
-            suffixes.append("requires_grad=True" if isinstance(node, Leaf) else f"grad_fn={self.grad_fn!r}")
-        return tensor_repr(self._array, dtype=self.dtype, suffixes=suffixes)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        if id(self) in memo:
-            return memo[id(self)]
-        if not self.is_leaf:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
-                "Use clone() or detach().clone()."
-            )
-        out = wrap(self._array.copy())._as_subclass(type(self))
-        out.requires_grad_(self.requires_grad)
-        memo[id(self)] = out
-        out._grad = copy.deepcopy(self._grad, memo)
-        out.__dict__.update(copy.deepcopy(self._attributes(), memo))
-        return out
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuilt, (type(self), self._array, self.requires_grad), self._attributes() or None
-
-    def _attributes(self) -> dict[str, Any]:
-        """What the user has attached."""
-        return {k: x for k, x in self.__dict__.items() if k != "_keep"}
-
-
-def _rebuilt(cls: type, array: np.ndarray[Any, Any], requires_grad: bool) -> Any:
-    """What unpickling a tensor calls."""
-    return wrap(array)._as_subclass(cls).requires_grad_(requires_grad)
-
-
-def _without_leading_ones(x: Tensor, ndim: int) -> Tensor:
-    """``x`` with no more than ``ndim`` dimensions, if those in front have length 1: so far a written value may exceed."""
-    while x.ndim > ndim and x.shape[0] == 1:
-        x = x[0]
-    return x
-
-
-def _data(x: Any) -> np.ndarray[Any, Any]:
-    """What is to be written into a tensor, as an array.
-
-    Raises:
-        TypeError: if it is neither a number nor an array.
-    """
-    array = np.asarray(x)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"can't assign a {type(x).__name__} to a tensor: {x!r}")
-    return array
-
-
-_OVERWRITING = (zero, filled, copied)
 _ONE = {d.numpy: d.numpy.type(1) for d in dtypes.ALL}
 recording._Tensor = Tensor

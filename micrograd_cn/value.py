@@ -41,7 +41,7 @@ class Value(Node, NumpyProtocol):
         self.data = _number(data)
         self.grad = 0.0
         self.label = label
-        self._inputs: tuple[Value, ...] = ()
+        self._inputs: tuple[Any, ...] = ()
         self.plan, self.parents, self.saved, self.kept, self.hooks = None, (), None, (), None
         self.number = next_number()
 
@@ -56,11 +56,14 @@ class Value(Node, NumpyProtocol):
         inputs: Any = []
         mask, bit = 0, 1
         for x in args:
-            if not isinstance(x, Value):
-                x = _constant(_number(x) if x is not None else None)
-            elif x.number:
-                mask |= bit
-            data.append(x.data)
+            if isinstance(x, Value):
+                data.append(x.data)
+                if x.number:
+                    mask |= bit
+            elif x is None and row.all_defaults[len(data)] is None:  # as a bound of clamp may be
+                data.append(None)
+            else:
+                data.append(_number(x))
             inputs.append(x)
             bit <<= 1
         if not row.total:
@@ -88,12 +91,11 @@ class Value(Node, NumpyProtocol):
     # --- what the engine asks of a node ------------------------------------------------------------------------------
 
     def face(self, data: Any, owner: Any = None) -> Value:
-        # A value that has been set since (w.data -= …) stands in the graph with the number it had.
-        return self if self.data == data else elementwise.positive.primitive.call(self)._with(float(data))  # type: ignore[attr-defined]
-
-    def _with(self, data: float) -> Value:
-        self.data = data
-        return self
+        if self.data == data:
+            return self
+        then = elementwise.positive(self)  # set since (w.data -= …): in the graph stands the number that it had
+        then.data = float(data)
+        return then
 
     def constant(self, data: Any, owner: Any = None) -> Value:
         return _constant(float(data))
@@ -108,7 +110,7 @@ class Value(Node, NumpyProtocol):
         before = self.grad
         self.grad = gradient if before.__class__ is float and before == 0.0 else before + gradient
 
-    # --- what users ask ------------------------------------------------------------------------------------------------
+    # --- what users ask ----------------------------------------------------------------------------------------------
 
     def backward(self, gradient: float = 1.0, retain_graph: bool | None = None, create_graph: bool = False) -> None:
         """Add to the ``grad`` of every value below how this one changes with it: the chain rule, from here back.
@@ -145,7 +147,13 @@ class Value(Node, NumpyProtocol):
     @property
     def _prev(self) -> set[Value]:
         """The values that this one was computed from."""
-        return set(self._inputs)
+        return set(self._operands())
+
+    def _operands(self) -> tuple[Value, ...]:
+        """The values that this one was computed from, in order; numbers become values when somebody looks."""
+        given = (x for x in self._inputs if x is not None)
+        self._inputs = tuple(x if isinstance(x, Value) else _constant(_number(x)) for x in given)
+        return self._inputs
 
     @property
     def _op(self) -> str:
@@ -165,8 +173,8 @@ class Value(Node, NumpyProtocol):
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         if self.plan is not None:
             raise RuntimeError(
-                f"Only Values created explicitly by the user can be deep-copied, not the result of {self.plan.row.name}: "
-                "copy the Values it was computed from, or make Value(x.data)"
+                "Only Values created explicitly by the user can be deep-copied, not the result of "
+                f"{self.plan.row.name}: copy the Values it was computed from, or make Value(x.data)"
             )
         copy = Value(self.data, self.label) if self.number else _constant(self.data)
         copy.grad = self.grad.data if isinstance(self.grad, Value) else self.grad
@@ -188,7 +196,7 @@ class Value(Node, NumpyProtocol):
         """The number."""
         return float(self.data)
 
-    # --- arithmetic --------------------------------------------------------------------------------------------------------
+    # --- arithmetic --------------------------------------------------------------------------------------------------
 
     __add__ = __radd__ = elementwise.add
     __mul__ = __rmul__ = elementwise.mul

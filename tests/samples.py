@@ -121,7 +121,7 @@ _ONE_LEFT = (Ellipsis, slice(0, 1))
 _DIAGONAL_VIEW = ((shape.transpose, (0, 1)), (indexing.slice_, (_ONE_LEFT,)))
 
 STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
-    "gated": lambda rng: [([numbers(rng, n), rng.random(n) < 0.5], ()) for n in ((), (2, 3), (0, 3))],
+    "gated": lambda rng: [([numbers(rng, n), np.asarray(rng.random(n) < 0.5)], ()) for n in ((), (2, 3), (0, 3))],
     "where": _conditional,
     "bitwise_and": _whole(2), "bitwise_or": _whole(2), "bitwise_xor": _whole(2), "bitwise_not": _whole(1),
     # reductions
@@ -138,7 +138,7 @@ STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     "any": _plain(*_REDUCED),
     "logsumexp": _plain(*(case for case in _REDUCED if case[1] is not None), ((), 0, False)),
     "vector_norm": _plain(
-        *(((2, 3), order, *to) for order in (0, 1, 2, 3, 0.5, -1, np.inf, -np.inf) for to in ((None, False), (1, True))),
+        *(((2, 3), p, *to) for p in (0, 1, 2, 3, 0.5, -1, np.inf, -np.inf) for to in ((None, False), (1, True))),
         ((), 2, None, False), draw=distinct,
     ),
     "cumsum": _plain(((), 0, None), ((3,), 0, None), ((2, 3), -1, None), ((0, 2), 0, None)),

@@ -47,19 +47,44 @@ def test_backward_is_the_users(T, x, make):
     assert x.grad.tolist() == [100, 200, 300]
 
 
-def test_the_ctx_is_the_grad_fn(T, x, make):
-    y = make(lambda ctx, t: save(ctx, t) and setattr(ctx, "note", "mine") or t * 2)(x)
-    ctx = y.grad_fn
-    assert ctx.name() == "MadeBackward" and ctx.note == "mine" and "MadeBackward" in repr(y)
-    assert ctx.saved_tensors[0].tolist() == [1, 2, 3] and ctx.needs_input_grad == (True,)
-    assert [node.name() for node, _ in ctx.next_functions] == ["torch::autograd::AccumulateGrad"]
+def test_the_grad_fn_shows_what_is_in_ctx(T, x, make):
     function = importlib.import_module(f"{T.__name__}.autograd.function")
-    assert isinstance(ctx, function.FunctionCtx) and function.Function is T.autograd.Function
+    assert function.Function is T.autograd.Function
+
+    def forward(ctx, t):
+        assert isinstance(ctx, function.FunctionCtx)
+        ctx.note = "mine"
+        return save(ctx, t) and t * 2
+
+    y = make(forward)(x)
+    node = y.grad_fn
+    assert node.name() == "MadeBackward" and node.note == "mine" and "MadeBackward" in repr(y)
+    assert node.saved_tensors[0].tolist() == [1, 2, 3] and node.needs_input_grad == (True,)
+    assert [n.name() for n, _ in node.next_functions] == ["torch::autograd::AccumulateGrad"]
+    with pytest.raises(AttributeError):
+        _ = node.nothing
+
+
+def test_any_name_can_be_attached_to_ctx(T, x, make):
+    names = ["inputs", "saved", "kept", "shape", "plan", "row", "hooks", "number", "parents", "active", "run", "ctx"]
+
+    def forward(ctx, t):
+        for name in names:
+            setattr(ctx, name, name.upper())
+        return save(ctx, t) and t**2
+
+    def backward(ctx, g):
+        assert [getattr(ctx, name) for name in names] == [name.upper() for name in names]
+        return 2 * ctx.saved_tensors[0] * g
+
+    make(forward, backward)(x).sum().backward()
+    assert x.grad.tolist() == [2, 4, 6]
 
 
 def test_nothing_is_recorded_in_forward(T, x, make):
     seen = []
-    y = make(lambda ctx, t: seen.append(T.is_grad_enabled()) or t * 2, lambda ctx, g: seen.append(g.requires_grad) or g)(x)
+    mode = T.is_grad_enabled
+    y = make(lambda ctx, t: seen.append(mode()) or t * 2, lambda ctx, g: seen.append(mode()) or g)(x)
     y.sum().backward()
     assert seen == [False, False]
     with T.no_grad():
@@ -75,7 +100,7 @@ def test_several_inputs_and_outputs(T, x, make):
         calls.append((g.tolist(), h.tolist()))
         return None, g * 2, None, h * 3, None
 
-    both = make(lambda ctx, k, a, s, b, c: (save(ctx) and calls.append(ctx.needs_input_grad)) or (a * k, b + 1), backward)
+    both = make(lambda ctx, k, a, s, b, c: calls.append(ctx.needs_input_grad) or (a * k, b + 1), backward)
     y, z = both(5, x, "text", w, T.ones(1))
     assert calls.pop() == (False, True, False, True, False) and y.grad_fn is z.grad_fn
     (y.sum() + (z * 2).sum()).backward(retain_graph=True)

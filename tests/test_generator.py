@@ -353,7 +353,7 @@ def test_any_history_of_calls_agrees_with_pytorch(seed: int, history: list[tuple
         elif kind == 12 and portable:
             theirs = empty.exponential_(0.7, generator=t)
             _matches(g.exponential((n,), dtype, 0.7), theirs, ulps=4 if dtype is np.float64 else 0)
-        elif kind == 13 and portable and dtype is not np.float16:  # in float16 ties are common, and undecided
+        elif kind == 13 and portable and dtype is np.float64:  # narrower keys may tie, and ties are undecided
             weights = np.random.RandomState(n).rand(2, n + 1).astype(dtype) + dtype(0.1)
             _matches(g.multinomial(weights, n // 2 + 1),
                      torch.multinomial(torch.from_numpy(weights), n // 2 + 1, generator=t))  # fmt: skip

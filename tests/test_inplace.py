@@ -392,6 +392,7 @@ def run(T, program):
     return log, [t.detach().numpy().copy() for t in pool], [g if g is None else g.detach().numpy() for g in grads], pool
 
 
+@pytest.mark.filterwarnings("ignore")
 @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(

@@ -186,6 +186,8 @@ def _numerical(func: Callable[..., Any], inputs: tuple[Any, ...], which: int, ep
 
 def _swept(output: Tensor, start: Matrix, inputs: list[Tensor]) -> list[Matrix]:
     """The gradients of the inputs, flat, in a sweep from ``output`` with the gradient ``start``."""
+    if not output.requires_grad:
+        return [np.zeros(x.numel()) for x in inputs]
     gradient = wrap(start.astype(output._array.dtype).reshape(output.shape))
     found = grad(output, inputs, gradient, retain_graph=True, allow_unused=True, materialize_grads=True)
     return [g._array.astype(np.float64).ravel() for g in found]
@@ -193,15 +195,11 @@ def _swept(output: Tensor, start: Matrix, inputs: list[Tensor]) -> list[Matrix]:
 
 def _analytical(output: Tensor, inputs: list[Tensor]) -> list[Matrix]:
     """For each input the matrix ``d output / d input``, ``(inputs, outputs)``: a sweep for each output element."""
-    if not output.requires_grad or not output.numel():
-        return [np.zeros((x.numel(), output.numel())) for x in inputs]
     rows = [_swept(output, one, inputs) for one in np.eye(output.numel())]
-    return [np.stack(columns, axis=1) for columns in zip(*rows, strict=True)]
+    return [np.array([row[k] for row in rows]).reshape(-1, x.numel()).T for k, x in enumerate(inputs)]
 
 
 def _combination(output: Tensor, inputs: list[Tensor], matrices: list[Matrix]) -> tuple[list[Matrix], list[Matrix]]:
     """The gradients of a sweep from a random gradient, and what they must be by the matrices."""
-    if not output.requires_grad:
-        return [], []
     start = np.random.default_rng(0).uniform(0.5, 1.5, output.numel())
     return _swept(output, start, inputs), [m @ start for m in matrices]

@@ -120,7 +120,8 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
         raise RuntimeError(f"isclose: {input.dtype} did not match {other.dtype}; convert one of them with .to()")
     if rtol < 0 or atol < 0:
         raise RuntimeError(f"rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
-    return input._constant(np.asarray(np.isclose(*(x._raw for x in broadcast_tensors(input, other)), rtol, atol, equal_nan)))
+    x, y = broadcast_tensors(input, other)
+    return input._constant(np.asarray(np.isclose(x._raw, y._raw, rtol, atol, equal_nan)))
 
 
 @composed

@@ -84,9 +84,11 @@ def _divisible(y: Any) -> None:
     domain=((-3.0, 3.0), POSITIVE),
 )
 def quotient(x: Any, y: Any, rounding_mode: str = "floor") -> Any:
-    """Quotient ``x / y`` rounded to a whole number, down ("floor") or towards zero ("trunc"); integers stay integers."""
+    """Quotient ``x / y`` as a whole number, rounded down ("floor") or to zero ("trunc"); integers stay integers."""
     if rounding_mode not in ("floor", "trunc"):
-        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}")
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
+        )
     _divisible(y)
     if rounding_mode == "floor":
         return np.floor_divide(x, y)
@@ -166,7 +168,13 @@ def reciprocal(x: Any) -> Any:
     return 1 / x
 
 
-@numeric(lambda g: g, lambda g, x, y: -g * np.floor(x / y), symbol="mod", numpy=(np.remainder,), domain=((0.1, 0.9), (1.1, 2.0)))
+@numeric(
+    lambda g: g,
+    lambda g, x, y: -g * np.floor(x / y),
+    symbol="mod",
+    numpy=(np.remainder,),
+    domain=((0.1, 0.9), (1.1, 2.0)),
+)
 def remainder(x: Any, y: Any) -> Any:
     """``x - floor(x / y) * y``: what is left of a division, with the sign of ``y``."""
     _divisible(y)
@@ -340,7 +348,12 @@ def atanh(x: Any) -> Any:
     return np.arctanh(x)
 
 
-@only_floats(lambda g, x, out: g * (x / out), lambda g, y, out: g * (y / out), numpy=(np.hypot,), domain=(POSITIVE, POSITIVE))
+@only_floats(
+    lambda g, x, out: g * (x / out),
+    lambda g, y, out: g * (y / out),
+    numpy=(np.hypot,),
+    domain=(POSITIVE, POSITIVE),
+)
 def hypot(x: Any, y: Any) -> Any:
     """``sqrt(x**2 + y**2)`` without overflow."""
     return np.hypot(x, y)
@@ -388,7 +401,12 @@ def frac(x: Any) -> Any:
 # --- choices -------------------------------------------------------------------------------------------------------
 
 
-@elementwise(None, lambda g, condition: np.where(condition, g, 0), lambda g, condition: np.where(condition, 0, g), numpy=(np.where,))
+@elementwise(
+    None,
+    lambda g, condition: np.where(condition, g, 0),
+    lambda g, condition: np.where(condition, 0, g),
+    numpy=(np.where,),
+)
 def where(condition: Any, x: Any, y: Any) -> Any:
     """``x`` where ``condition`` holds and ``y`` elsewhere. All three broadcast."""
     return np.where(condition, x, y)
@@ -400,13 +418,14 @@ _BITS = {2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 
 @primitive(lambda g, gate: gated(g, gate), None, symbol="gate")
 def gated(x: Any, gate: Any) -> Any:
-    """``x`` where ``gate`` (bools of the same shape) is open, else 0, also for infinity and NaN, which ``x * gate`` keeps.
+    """``x`` where ``gate`` (of the same shape) is not 0, else 0, also for infinity and NaN, which ``x * gate`` keeps.
 
     A product of the bits: 9 times as fast as np.where on large arrays, whose branches the processor cannot foresee.
     """
     if x.__class__ is float:
         return x if gate else 0.0
-    return (x.view(_BITS[x.itemsize]) * gate).view(x.dtype)
+    bits = _BITS[x.itemsize]
+    return (x.view(bits) * gate.astype(bool).astype(bits)).view(x.dtype)
 
 
 @elementwise(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.ops import elementwise, reduction
 from micrograd_cn.ops.indexing import along, put_back
 from micrograd_cn.ops.table import composed, primitive
@@ -38,7 +39,7 @@ def min_along(x: Any, index: tuple[Any, ...]) -> Any:
 
 
 def _extreme(kind: type, arg: Any, pick: Any, input: Any, dim: int, keepdim: bool) -> Any:
-    positions = arg(input, dim, True)
+    positions = arg(input.byte() if to_numpy(input.dtype).kind == "b" else input, dim, True)
     values = pick(input, along(positions, dim, tuple(input.shape)))
     return kind(values, positions) if keepdim else kind(values.squeeze(dim), positions.squeeze(dim))
 

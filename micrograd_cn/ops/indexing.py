@@ -127,8 +127,8 @@ def along(index: Any, dim: int, shape: tuple[int, ...], name: str = "gather") ->
         return ()
     if any(i != dim and n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True))):
         raise RuntimeError(
-            f"Size does not match: expected index {list(index.shape)} to be no larger than self {list(shape)} apart from "
-            f"dimension {dim}"
+            f"Size does not match: expected index {list(index.shape)} to be no larger than self {list(shape)} apart "
+            f"from dimension {dim}"
         )
     within(index, shape[dim], RuntimeError, dim=dim)
     grid = np.ogrid[tuple(slice(n) for n in index.shape)]
@@ -185,7 +185,9 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
     if index.ndim > 1:
         raise IndexError(f"index_select(): Index is supposed to be a vector, got shape {list(index.shape)}")
     within(index, input.shape[dim] if input.shape else 1, IndexError, dim=dim)
-    return input[(slice(None),) * dim + (index.reshape(-1),)] if input.shape else view(input, (1,))[index.reshape(-1)][0]
+    if not input.shape:
+        return view(input, (1,))[index.reshape(-1)][0]
+    return input[(slice(None),) * dim + (index.reshape(-1),)]
 
 
 @composed

@@ -26,7 +26,8 @@ def repeat(input: Any, *repeats: Any) -> Any:
     shape = (1,) * (len(times) - len(input.shape)) + tuple(input.shape)
     paired = [n for pair in zip(times, shape, strict=True) for n in pair]
     ones = [n for length in shape for n in (1, length)]
-    return view(expand(view(input, tuple(ones)), tuple(paired)), tuple(r * n for r, n in zip(times, shape, strict=True)))
+    laid_out = expand(view(input, tuple(ones)), tuple(paired))
+    return view(laid_out, tuple(r * n for r, n in zip(times, shape, strict=True)))
 
 
 @composed

@@ -178,7 +178,8 @@ def _einsum_rule(g: Any, inputs: tuple[Any, ...], k: int, terms: tuple[str, ...]
     letters = list(dict.fromkeys(mine))
     found = [c for c in letters if c in known]
     # The other factors give the gradient by each letter that they or the result know…
-    share = np.einsum(f"{','.join([result, *(terms[i] for i in others)])}->{''.join(found)}", g, *(inputs[i] for i in others))
+    equation = f"{','.join([result, *(terms[i] for i in others)])}->{''.join(found)}"
+    share = np.einsum(equation, g, *(inputs[i] for i in others))
     # …a letter that this factor alone has was summed away: every element gets the same…
     sizes = dict(zip(mine, inputs[k].shape, strict=True))
     if found != letters:
@@ -221,7 +222,7 @@ def einsum(equation: str, *operands: Any) -> Any:
             if sizes.get(c, 1) == 1:
                 sizes[c] = n
             elif n not in (1, sizes[c]):
-                raise RuntimeError(f"einsum(): subscript {c} has size {n} here, which does not broadcast with {sizes[c]}")
+                raise RuntimeError(f"einsum(): subscript {c} has size {n}, which does not broadcast with {sizes[c]}")
     # A length 1 that broadcasts is stretched, so that the rules see one size a letter.
     stretched = [
         x if all(n == sizes[c] for c, n in zip(term, x.shape, strict=True)) else x.expand(tuple(sizes[c] for c in term))
@@ -242,9 +243,10 @@ def _parse(equation: str, ndims: Sequence[int]) -> tuple[tuple[str, ...], str]:
     for term, n in zip(terms, ndims, strict=True):
         own = n - len(term.replace("...", ""))
         if own < 0 or (own and "..." not in term):
-            raise RuntimeError(f"einsum(): the subscripts '{term}' do not match the number of dimensions ({n}) of the operand")
+            raise RuntimeError(f"einsum(): the subscripts '{term}' do not match the {n} dimensions of the operand")
         full.append(term.replace("...", "".join(spare[hidden - own :] if own else [])))
     if arrow:
         return tuple(full), out.replace("...", "".join(spare))
     letters = "".join(full)
-    return tuple(full), "".join(spare) + "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c not in spare))
+    once = sorted(c for c in set(letters) if letters.count(c) == 1 and c not in spare)
+    return tuple(full), "".join([*spare, *once])

@@ -59,7 +59,8 @@ def sum(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> A
 
 
 @primitive(
-    lambda g, shape, dim, keepdim: _spread(g / builtins.max(_count(shape, dim), 1), shape, dim, keepdim), numpy=(np.mean,)
+    lambda g, shape, dim, keepdim: _spread(g / builtins.max(_count(shape, dim), 1), shape, dim, keepdim),
+    numpy=(np.mean,),
 )
 def mean(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """Arithmetic mean over ``dim``; NaN where nothing is averaged.
@@ -67,7 +68,8 @@ def mean(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> 
     Raises:
         RuntimeError: for integers, unless ``dtype`` is a floating type.
     """
-    _inexact("mean", np.dtype(dtype or x.dtype))
+    if dtype is not None or x.dtype.kind != "f":
+        _inexact("mean", np.dtype(dtype or x.dtype))
     axis = _axes(dim, x.ndim)
     total = np.add.reduce(x, axis=axis, keepdims=keepdim, dtype=dtype)
     n = _count(x.shape, dim)

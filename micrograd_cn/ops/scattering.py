@@ -22,9 +22,7 @@ def _number_for(input: Any, value: Any, name: str) -> Any:
     """``value``, a number or a 0-dim tensor, in the type of ``input``."""
     if hasattr(value, "shape"):
         if len(value.shape):
-            raise RuntimeError(
-                f"{name} only supports a 0-dimensional value tensor, but got tensor with {len(value.shape)} dimension(s)."
-            )
+            raise RuntimeError(f"{name} only supports a 0-dimensional value tensor, but got shape {list(value.shape)}")
         return value if value.dtype is input.dtype else value.to(input.dtype)
     kind = to_numpy(input.dtype)
     try:
@@ -35,7 +33,8 @@ def _number_for(input: Any, value: Any, name: str) -> Any:
 
 def _same_type(input: Any, source: Any, name: str) -> None:
     if source.dtype is not input.dtype:
-        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {source.dtype}")
+        found = f"{input.dtype} and {source.dtype}"
+        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype, got {found}")
 
 
 @composed
@@ -110,8 +109,8 @@ def _slices(name: str, input: Any, dim: int, index: Any, source: Any, error: Any
         shape[dim] = len(index)
     if list(source.shape) != shape:
         raise RuntimeError(
-            f"{name}(): source of shape {list(source.shape)} must have shape {shape}: that of self {list(input.shape)}, with "
-            f"one slice along dim {dim} for each of {len(index)} indices"
+            f"{name}(): source of shape {list(source.shape)} must have shape {shape}: that of self "
+            f"{list(input.shape)}, with one slice along dim {dim} for each of {len(index)} indices"
         )
     within(index, input.shape[dim] if input.shape else 1, error, dim=dim)
     return (slice(None),) * dim + (index,) if input.shape else ()

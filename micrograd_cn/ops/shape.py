@@ -32,8 +32,8 @@ def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
-        described = " and ".join(str(list(s)) for s in shapes)
-        raise RuntimeError(f"The shapes {described} do not broadcast: lengths must be equal or 1, from the right") from None
+        found = " and ".join(str(list(s)) for s in shapes)
+        raise RuntimeError(f"The shapes {found} do not broadcast: from the right, lengths are equal or 1") from None
 
 
 # --- primitives --------------------------------------------------------------------------------------------------
@@ -66,8 +66,10 @@ def permute(x: Any, dims: tuple[int, ...]) -> Any:
 @primitive(lambda g, dim0, dim1: transpose(g, dim0, dim1), view=True, numpy=(np.swapaxes,))
 def transpose(x: Any, dim0: int, dim1: int) -> Any:
     """``x`` with two of its dimensions exchanged."""
-    dim0, dim1 = axis_index(dim0, x.ndim), axis_index(dim1, x.ndim)
-    return np.swapaxes(x, dim0, dim1) if x.ndim else x.reshape(())
+    if x.ndim:
+        return np.swapaxes(x, dim0, dim1)
+    axis_index(dim0, 0), axis_index(dim1, 0)
+    return x.reshape(())
 
 
 @primitive(lambda g, shape: g.reshape(shape), view=True)
@@ -183,7 +185,11 @@ def _concat(*xs: Any, dim: int, ends: tuple[int, ...]) -> Any:
     return np.concatenate(xs, axis=dim)
 
 
-@primitive(lambda g, k, dim: g[(slice(None),) * (dim % len(g.shape)) + (k,)], variadic=True, dtypes="promote", backward_name="StackBackward0", name="join")
+def _stack_rule(g: Any, k: int, dim: int) -> Any:
+    return g[(slice(None),) * (dim % len(g.shape)) + (k,)]
+
+
+@primitive(_stack_rule, variadic=True, dtypes="promote", backward_name="StackBackward0", name="join")
 def _join(*xs: Any, dim: int) -> Any:
     """Arrays of one shape joined along a new dimension ``dim``."""
     return np.stack(xs, axis=dim)
@@ -194,11 +200,11 @@ def _join(*xs: Any, dim: int) -> Any:
 
 def sizes(args: tuple[Any, ...]) -> tuple[int, ...]:
     """``f(2, 3)``, ``f((2, 3))`` and ``f(torch.Size([2, 3]))`` alike as a tuple of ints."""
-    if len(args) == 1 and not hasattr(args[0], "__index__"):
-        args = tuple(args[0])
     try:
+        if len(args) == 1 and not hasattr(args[0], "__index__"):
+            args = tuple(args[0])
         return tuple(n.__index__() for n in args)
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise TypeError(f"a shape is made of whole numbers, got {args}") from None
 
 
@@ -221,7 +227,9 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     first, last = axis_index(start_dim, len(shape)), axis_index(end_dim, len(shape))
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-    return input if first == last else view(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+    if first == last:
+        return input
+    return view(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
 @composed
@@ -248,7 +256,7 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     one = [axis_index(i, n) for i in ([source] if isinstance(source, int) else source)]
     to = [axis_index(i, n) for i in ([destination] if isinstance(destination, int) else destination)]
     if len(one) != len(to) or len(set(one)) < len(one) or len(set(to)) < len(to):
-        raise RuntimeError(f"movedim: source {source} and destination {destination} must be as many dims, each named once")
+        raise RuntimeError(f"movedim: source {source} and destination {destination} must be as many dims, each once")
     order = [i for i in range(n) if i not in one]
     for place, dim in sorted(zip(to, one, strict=True)):
         order.insert(place, dim)

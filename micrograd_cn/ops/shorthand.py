@@ -94,5 +94,5 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     for _ in range(n):
         length = max(input.shape[dim] - 1, 0)
         first, second = narrow(input, dim, 0, length), narrow(input, dim, min(1, input.shape[dim]), length)
-        input = second != first if to_numpy(input.dtype) == bool else second - first
+        input = second != first if to_numpy(input.dtype).kind == "b" else second - first
     return input

@@ -15,7 +15,8 @@ from micrograd_cn.ops.indexing import along, pick_along, put_back
 from micrograd_cn.ops.shape import axis_index, view
 from micrograd_cn.ops.table import composed, primitive
 
-_SORT, _TOPK, _MEDIAN, _KTH = (type(n, (ReturnType,), {"__slots__": ()}) for n in ("sort", "topk", "median", "kthvalue"))
+_NAMES = ("sort", "topk", "median", "kthvalue")
+_SORT, _TOPK, _MEDIAN, _KTH = (type(name, (ReturnType,), {"__slots__": ()}) for name in _NAMES)
 
 # --- sorting -------------------------------------------------------------------------------------------------------
 
@@ -143,7 +144,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     if input is None and other is None:
         return nonzero(condition, as_tuple=True)
     if condition._raw.dtype not in (np.bool_, np.uint8):
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got {condition.dtype}")
     return elementwise.where(condition, input, other)
 
 

@@ -23,6 +23,7 @@ from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.engine import Face, Node
 
 Rule = Callable[..., Any]
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 
 
 class Operation(Protocol):
@@ -47,8 +48,9 @@ class Primitive:
             for all inputs, ``k`` for the rule's own position.
         variadic: ``forward(*inputs, settings)`` takes any number of inputs, and the one rule serves them all.
         elementwise: inputs broadcast against each other.
-        dtypes: what happens before the forward runs: "promote" brings all inputs to their common type,
-            "float" that and integers to the default float, "same" refuses different types, "keep" nothing.
+        dtypes: what happens before the forward runs: "promote" brings all inputs to their common type, "number" too
+            but refuses bools, "float_only" refuses integers as well, "float" turns them into the default
+            float; "same" refuses different types, "keep" does nothing.
         view: the result shares memory with its first input.
         symbol: how diagrams write it.
         backward_name: how ``grad_fn`` shows it; PyTorch's name where there is one.
@@ -93,7 +95,10 @@ class Primitive:
         self.inputs, self.settings = ((), names) if variadic else (names[: self.arity], names[self.arity :])
         self.all_defaults = tuple(known.get(n, _REQUIRED) for n in names)
         self.defaults = self.all_defaults[len(self.inputs) :]
-        self.positions = {**dict(zip(("input", "other"), range(self.arity), strict=False)), **{n: i for i, n in enumerate(names)}}
+        places = {n: i for i, n in enumerate(names)}
+        # PyTorch's names of the inputs, and NumPy's names of the settings, which PyTorch takes too.
+        self.positions = dict(zip(("input", "other"), range(self.arity), strict=False)) | places
+        self.positions |= {theirs: places[ours] for theirs, ours in NUMPY_NAMES.items() if ours in places}
         self.dtype_at = self.positions.get("dtype")
         # Positional calls with just the inputs skip `bind`, if every setting has a default.
         self.quick_arity = -1 if variadic or any(d is _REQUIRED for d in self.defaults) else self.arity
@@ -290,5 +295,16 @@ def composed(function: Rule | None = None, *, name: str | None = None) -> Any:
     """
     if function is None:
         return functools.partial(composed, name=name)
+    code = function.__code__
+    if "dim" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        function = _with_numpy_names(function)
     FUNCTIONS[name or function.__name__.strip("_")] = function
     return function
+
+
+def _with_numpy_names(function: Rule) -> Rule:
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        return function(*args, **{NUMPY_NAMES.get(n, n): x for n, x in named.items()}) if named else function(*args)
+
+    return call

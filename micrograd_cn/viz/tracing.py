@@ -131,7 +131,7 @@ class _Values:
         self.names = {id(x): str(name) for name, x in named}
 
     def inputs(self, value: Value) -> list[Value]:
-        return [x for x in value._inputs if x.data is not None] if value.plan is not None else []
+        return list(value._operands()) if value.plan is not None else []
 
     def operation(self, value: Value) -> tuple[Any, str, str]:
         return value, *_described(value.plan.row)

@@ -1,0 +1,173 @@
+"""From tensors to other types, to Python numbers, to NumPy and to text."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from micrograd_cn import dtypes, recording
+from micrograd_cn.device import device, require_cpu
+from micrograd_cn.engine import mode
+from micrograd_cn.memory import Memory, cast, clone
+from micrograd_cn.recording import Leaf, wrap
+
+if TYPE_CHECKING:
+    from micrograd_cn.tensor import Tensor
+
+
+class Conversions(Memory):
+    """What `Tensor` can become."""
+
+    __slots__ = ()
+
+    def to(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The tensor in another dtype: ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(other)``.
+
+        It is the tensor itself where nothing changes, unless ``copy=True``.
+        """
+        wanted = kwargs.pop("dtype", None)
+        place = kwargs.pop("device", None)
+        for a in args:
+            if isinstance(a, Conversions):
+                wanted = a.dtype
+            elif isinstance(a, (dtypes.dtype, type)):
+                wanted = a
+            elif isinstance(a, (str, device)):
+                place = a
+        require_cpu(place)
+        if wanted is None or dtypes.to_numpy(wanted) == self._array.dtype:
+            return self.clone() if kwargs.get("copy") else self
+        kind = dtypes.to_numpy(wanted)
+        return cast(self if kind.kind in "fc" else self.detach(), kind)  # whole numbers have no derivative
+
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """The name of the tensor's type, ``torch.FloatTensor``; or the tensor in another dtype."""
+        if dtype is None:
+            return f"torch.{dtypes.TYPE_NAMES[self.dtype]}"
+        if isinstance(dtype, str):
+            names = {f"torch.{name}": d for d, name in dtypes.TYPE_NAMES.items()}
+            if dtype not in names:
+                raise ValueError(f"invalid type: {dtype!r}; expected one of {', '.join(names)}")
+            dtype = names[dtype]
+        return self.to(getattr(dtype, "dtype", dtype))
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """The tensor in the dtype of ``other``."""
+        return self.to(other.dtype)
+
+    def cpu(self) -> Tensor:
+        """The tensor itself: it is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = None) -> Tensor:
+        """Raise: there is no GPU here."""
+        raise AssertionError("Torch not compiled with CUDA enabled: micrograd_cn computes on the CPU")
+
+    def clone(self) -> Tensor:
+        """A copy that passes its gradient on."""
+        return clone(self)
+
+    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
+        """The array itself, sharing memory. ``force=True`` detaches first.
+
+        Raises:
+            RuntimeError: if the tensor requires grad, since NumPy would lose it.
+        """
+        if not force and mode.grad and self.requires_grad:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        return self._array
+
+    def item(self) -> Any:
+        """The single element as a Python number."""
+        if self._array.size != 1:
+            raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self._array.tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            what = "no values" if not self._array.size else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+        return bool(self._array.item())
+
+    def _number(self) -> Any:
+        if self._array.size != 1:
+            raise ValueError(f"only one element tensors can be converted to Python scalars, not shape {list(self.shape)}")
+        return self._array.item()
+
+    def __int__(self) -> int:
+        return int(self._number())
+
+    def __float__(self) -> float:
+        return float(self._number())
+
+    def __complex__(self) -> complex:
+        return complex(self._number())
+
+    def __index__(self) -> int:
+        if self._array.size != 1 or self._array.dtype.kind not in "biu":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self._array.item())
+
+    def __len__(self) -> int:
+        if not self._array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self._array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._array.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self._array)))
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self._array == (element._array if isinstance(element, Conversions) else element)).any())
+
+    def __reversed__(self) -> Tensor:
+        return self.flip(0) if self.ndim else self
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if not self._array.ndim and type(self) is recording._Tensor else str(self), spec)
+
+    def __repr__(self) -> str:
+        from micrograd_cn.printing import tensor_repr
+
+        node, suffixes = self._current(), []
+        if node is not None:
+            suffixes.append("requires_grad=True" if isinstance(node, Leaf) else f"grad_fn={self.grad_fn!r}")
+        return tensor_repr(self._array, dtype=self.dtype, suffixes=suffixes)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) in memo:
+            return memo[id(self)]
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment. Use clone() or detach().clone()."
+            )
+        out = wrap(self._array.copy())._as_subclass(type(self))
+        out.requires_grad_(self.requires_grad)
+        memo[id(self)] = out
+        out._grad = copy.deepcopy(self._grad, memo)
+        out.__dict__.update(copy.deepcopy(self._attributes(), memo))
+        return out
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuilt, (type(self), self._array, self.requires_grad), self._attributes() or None
+
+    def _attributes(self) -> dict[str, Any]:
+        """What the user has attached."""
+        return {k: x for k, x in self.__dict__.items() if k != "_keep"}
+
+
+def _rebuilt(cls: type, array: np.ndarray[Any, Any], requires_grad: bool) -> Any:
+    """What unpickling a tensor calls."""
+    return wrap(array)._as_subclass(cls).requires_grad_(requires_grad)
