@@ -12,27 +12,27 @@ from typing import Any as _Any
 # Infinity and NaN flow through silently, as in PyTorch. Only warnings raised by code in this package are concerned.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"micrograd_cn\.")
 
-from micrograd_cn import autograd  # noqa: E402
-from micrograd_cn.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
-from micrograd_cn.autograd.modes import is_inference_mode_enabled  # noqa: E402
-from micrograd_cn.creation import (  # noqa: E402
+from micrograd_cn import autograd
+from micrograd_cn.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from micrograd_cn.autograd.modes import is_inference_mode_enabled
+from micrograd_cn.creation import (
     arange, as_tensor, broadcast_shapes, detach, empty, empty_like, eye, from_numpy, full, full_like,
     is_floating_point, is_tensor, linspace, logspace, meshgrid, numel, ones, ones_like, result_type, tensor,
     tril_indices, triu_indices, zeros, zeros_like,
 )  # fmt: skip
-from micrograd_cn.device import device  # noqa: E402
-from micrograd_cn.dtypes import (  # noqa: E402
+from micrograd_cn.device import device
+from micrograd_cn.dtypes import (
     bool, can_cast, cdouble, cfloat, complex64, complex128, double, dtype, finfo, float, float16, float32, float64,
     get_default_dtype, half, iinfo, int, int8, int16, int32, int64, long, promote_types, set_default_dtype, short,
     uint8,
 )  # fmt: skip
-from micrograd_cn.generator import Generator, default_generator  # noqa: E402
-from micrograd_cn.ops.comparison import (  # noqa: E402
+from micrograd_cn.generator import Generator, default_generator
+from micrograd_cn.ops.comparison import (
     allclose, bitwise_and, bitwise_not, bitwise_or, bitwise_xor, eq, equal, ge, ge as greater_equal, gt,
     gt as greater, isclose, isfinite, isinf, isnan, le, le as less_equal, logical_and, logical_not, logical_or,
     logical_xor, lt, lt as less, ne, ne as not_equal,
 )  # fmt: skip
-from micrograd_cn.ops.elementwise import (  # noqa: E402
+from micrograd_cn.ops.elementwise import (
     abs, abs as absolute, acos, acos as arccos, acosh, acosh as arccosh, asin, asin as arcsin, asinh,
     asinh as arcsinh, atan, atan as arctan, atan2, atan2 as arctan2, atanh, atanh as arctanh, ceil, clamp,
     clamp as clip, cos, cosh, div as true_divide, exp, exp2, expm1, floor, floor_divide, fmod, frac, hypot, log,
@@ -40,45 +40,45 @@ from micrograd_cn.ops.elementwise import (  # noqa: E402
     reciprocal, remainder, round, rounded_div as div, rounded_div as divide, rsqrt, scaled_add as add,
     scaled_sub as sub, scaled_sub as subtract, sign, sin, sinh, sqrt, square, tan, tanh, trunc, trunc as fix,
 )  # fmt: skip
-from micrograd_cn.ops.extremes import max, min  # noqa: E402
-from micrograd_cn.ops.indexing import gather, index_select, masked_select, take, take_along_dim  # noqa: E402
-from micrograd_cn.ops.layout import (  # noqa: E402
+from micrograd_cn.ops.extremes import max, min
+from micrograd_cn.ops.indexing import gather, index_select, masked_select, take, take_along_dim
+from micrograd_cn.ops.layout import (
     atleast_1d, atleast_2d, broadcast_tensors, broadcast_to, column_stack, diag, diag_embed, fliplr, flipud, hstack,
     repeat_interleave, tile, trace, vstack,
 )  # fmt: skip
-from micrograd_cn.ops.linalg import (  # noqa: E402
+from micrograd_cn.ops.linalg import (
     addmm, addmv, baddbmm, bmm, dot, einsum, inner, matmul, mm, mv, outer, outer as ger, tensordot, vdot,
 )  # fmt: skip
-from micrograd_cn.ops.neural import (  # noqa: E402
+from micrograd_cn.ops.neural import (
     cast_log_softmax as log_softmax, cast_softmax as softmax, relu, sigmoid,
 )  # fmt: skip
-from micrograd_cn.ops.reduction import (  # noqa: E402
+from micrograd_cn.ops.reduction import (
     all, amax, amin, any, argmax, argmin, count_nonzero, cumprod, cumsum, logsumexp, mean, nanmean, nansum, norm,
     prod, std, std_mean, sum, var, var_mean,
 )  # fmt: skip
-from micrograd_cn.ops.scattering import (  # noqa: E402
+from micrograd_cn.ops.scattering import (
     index_add, index_copy, index_fill, index_put, masked_fill, masked_scatter, scatter, scatter_add,
 )  # fmt: skip
-from micrograd_cn.ops.shape import (  # noqa: E402
+from micrograd_cn.ops.shape import (
     cat, cat as concat, cat as concatenate, chunk, diagonal, flatten, flip, movedim, movedim as moveaxis, narrow,
     permute, ravel, reshape, roll, select, split, squeeze, stack, swapaxes, swapaxes as swapdims, t, transpose, tril,
     triu, unbind, unflatten, unsqueeze,
 )  # fmt: skip
-from micrograd_cn.ops.shorthand import (  # noqa: E402
+from micrograd_cn.ops.shorthand import (
     addcdiv, addcmul, clamp_max, clamp_min, deg2rad, diff, lerp, logit, nan_to_num, rad2deg,
 )  # fmt: skip
-from micrograd_cn.ops.sorting import (  # noqa: E402
+from micrograd_cn.ops.sorting import (
     argsort, argwhere, bincount, bucketize, kthvalue, median, nonzero, searchsorted, sort, topk, unique, where,
 )  # fmt: skip
-from micrograd_cn.ops.special import digamma, erf, erfc, erfinv, lgamma, polygamma, xlogy  # noqa: E402
-from micrograd_cn.printing import set_printoptions  # noqa: E402
-from micrograd_cn.random import (  # noqa: E402
+from micrograd_cn.ops.special import digamma, erf, erfc, erfinv, lgamma, polygamma, xlogy
+from micrograd_cn.printing import set_printoptions
+from micrograd_cn.random import (
     bernoulli, get_rng_state, initial_seed, manual_seed, multinomial, normal, rand, rand_like, randint, randn,
     randn_like, randperm, seed, set_rng_state,
 )  # fmt: skip
-from micrograd_cn.memory import clone  # noqa: E402
-from micrograd_cn.tensor import Size, Tensor  # noqa: E402
-from micrograd_cn.value import Value  # noqa: E402
+from micrograd_cn.memory import clone
+from micrograd_cn.tensor import Size, Tensor
+from micrograd_cn.value import Value
 
 if TYPE_CHECKING:
     from micrograd_cn import nn, optim, viz

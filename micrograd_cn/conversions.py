@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Conversions(Memory):
 
     __slots__ = ()
 
-    def to(self, *args: Any, **kwargs: Any) -> Tensor:
+    def to(self, *args: Any, **kwargs: Any) -> Self:
         """The tensor in another dtype: ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(other)``.
 
         It is the tensor itself where nothing changes, unless ``copy=True``.
@@ -54,19 +54,19 @@ class Conversions(Memory):
             dtype = names[dtype]
         return self.to(getattr(dtype, "dtype", dtype))
 
-    def type_as(self, other: Tensor) -> Tensor:
+    def type_as(self, other: Tensor) -> Self:
         """The tensor in the dtype of ``other``."""
         return self.to(other.dtype)
 
-    def cpu(self) -> Tensor:
+    def cpu(self) -> Self:
         """The tensor itself: it is on the CPU."""
         return self
 
-    def cuda(self, device: Any = None) -> Tensor:
+    def cuda(self, device: Any = None) -> Self:
         """Raise: there is no GPU here."""
         raise AssertionError("Torch not compiled with CUDA enabled: micrograd_cn computes on the CPU")
 
-    def clone(self) -> Tensor:
+    def clone(self) -> Self:
         """A copy that passes its gradient on."""
         return clone(self)
 
@@ -101,7 +101,9 @@ class Conversions(Memory):
 
     def _number(self) -> Any:
         if self._array.size != 1:
-            raise ValueError(f"only one element tensors can be converted to Python scalars, not shape {list(self.shape)}")
+            raise ValueError(
+                f"only one element tensors can be converted to Python scalars, not shape {list(self.shape)}"
+            )
         return self._array.item()
 
     def __int__(self) -> int:
@@ -123,7 +125,7 @@ class Conversions(Memory):
             raise TypeError("len() of a 0-d tensor")
         return len(self._array)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Self]:
         if not self._array.ndim:
             raise TypeError("iteration over a 0-d tensor")
         return (self[i] for i in range(len(self._array)))
@@ -131,7 +133,7 @@ class Conversions(Memory):
     def __contains__(self, element: Any) -> bool:
         return bool((self._array == (element._array if isinstance(element, Conversions) else element)).any())
 
-    def __reversed__(self) -> Tensor:
+    def __reversed__(self) -> Self:
         return self.flip(0) if self.ndim else self
 
     def __format__(self, spec: str) -> str:

@@ -26,7 +26,9 @@ class device:
         self.index: int | None = int(number) if number else index
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        return (
+            f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -44,4 +46,6 @@ CPU = device("cpu")
 def require_cpu(where: Any) -> None:
     """Raise RuntimeError unless ``where`` (None, a string or a device) is the CPU."""
     if where is not None and device(where).type != "cpu":
-        raise RuntimeError(f"there is no device {str(where)!r} here: micrograd_cn computes on the CPU; use device='cpu'")
+        raise RuntimeError(
+            f"there is no device {str(where)!r} here: micrograd_cn computes on the CPU; use device='cpu'"
+        )

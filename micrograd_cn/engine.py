@@ -76,7 +76,7 @@ class Node:
     retains = False
 
     def face(self, data: Any, owner: Any = None) -> Any:
-        """``data`` as the kind of object users hold, standing at this node; it changes when ``owner`` (see kept) does."""
+        """``data`` as the kind of object users hold, standing here; it changes when ``owner`` (see kept) does."""
         raise NotImplementedError
 
     def constant(self, data: Any, owner: Any = None) -> Any:
@@ -101,8 +101,8 @@ class Node:
             cell = owner if isinstance(owner, list) else getattr(owner, "_cell", ())
             if cell is None:
                 raise RuntimeError(
-                    "Inference tensors cannot be saved for backward: they do not notice changes in place. Make a clone() "
-                    "outside inference mode to get a normal tensor."
+                    "Inference tensors cannot be saved for backward: they do not notice changes in place. Make a "
+                    "clone() outside inference mode to get a normal tensor."
                 )
             if cell and cell[0] > self.number:
                 raise RuntimeError(

@@ -166,9 +166,7 @@ class Generator:
 
     # --- continuous distributions
 
-    def uniform(
-        self, shape: tuple[int, ...], dtype: DTypeLike, low: float = 0.0, high: float = 1.0
-    ) -> NDArray[Any]:
+    def uniform(self, shape: tuple[int, ...], dtype: DTypeLike, low: float = 0.0, high: float = 1.0) -> NDArray[Any]:
         """Numbers spread evenly over [low, high): ``u * (high - low) + low``.
 
         Args:
@@ -189,9 +187,7 @@ class Generator:
             if not abs(bound) <= largest:
                 raise RuntimeError(f"{name} is out of bounds for {C_NAMES[dtype.name]}: {bound}")
         if low > high:
-            raise RuntimeError(
-                f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
-            )
+            raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
         if high - low > largest:
             raise RuntimeError(
                 f"uniform_ expects to-from <= std::numeric_limits<{_scalar_name(dtype)}>"
@@ -206,9 +202,7 @@ class Generator:
         values[values == np.array(high, dtype)] = low  # rounding may reach the open end
         return values.reshape(shape)
 
-    def normal(
-        self, shape: tuple[int, ...], dtype: DTypeLike, mean: float = 0.0, std: float = 1.0
-    ) -> NDArray[Any]:
+    def normal(self, shape: tuple[int, ...], dtype: DTypeLike, mean: float = 0.0, std: float = 1.0) -> NDArray[Any]:
         """Normally distributed numbers by the method of Box and Muller (1958).
 
         Two uniform numbers give two normal ones, ``sqrt(-2 log u1) * (cos, sin)(2 pi u2)``.
@@ -296,9 +290,7 @@ class Generator:
         if dtype.kind == "c":
             raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
         if low >= high:
-            raise RuntimeError(
-                f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
-            )
+            raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
         least, largest = _range(dtype)
         for name, bound in (("from", low), ("to - 1", high - 1)):
             if not least <= bound <= largest:
@@ -393,8 +385,7 @@ class Generator:
         columns = weights.shape[-1]
         if weights.dtype.kind != "f":
             raise RuntimeError(
-                "multinomial only supports floating-point dtypes for input, "
-                f"got: {_scalar_name(weights.dtype)}"
+                f"multinomial only supports floating-point dtypes for input, got: {_scalar_name(weights.dtype)}"
             )
         if k <= 0:
             raise RuntimeError("cannot sample n_sample <= 0 samples")

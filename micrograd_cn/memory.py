@@ -1,15 +1,15 @@
 """A tensor's memory: views that share it, and changes in place that the graph follows.
 
 A view remembers the operations that lead to it from the tensor that owns the memory, its base. When either is changed
-in place, the base gets a node that says so, and each view finds its own place in the graph again by taking the same steps
-from there. PyTorch does so too: https://pytorch.org/docs/stable/notes/autograd.html#in-place-operations-with-autograd
+in place, the base gets a node that says so, and each view finds its own place in the graph again by taking the same
+steps from there. PyTorch does so too: https://pytorch.org/docs/stable/notes/autograd.html#in-place-operations-with-autograd
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -94,7 +94,7 @@ class View:
 
     __slots__ = ("base", "origin", "seen", "steps")
 
-    def __init__(self, base: Tensor, steps: tuple[Any, ...], origin: str | None = None) -> None:
+    def __init__(self, base: Any, steps: tuple[Any, ...], origin: str | None = None) -> None:
         self.base, self.steps, self.origin = base, steps, origin
         self.seen = next_number()
 
@@ -153,7 +153,7 @@ class Memory(TableMethods, Face):
         else:
             Clock.last_write = next_number()  # let whoever saved an inference tensor look
 
-    def _become(self, change: Callable[..., Any], *args: Any, **named: Any) -> Tensor:
+    def _become(self, change: Callable[..., Any], *args: Any, **named: Any) -> Self:
         """Change in place: become ``change(self, ...)``, in this memory and at the same shape and dtype; return itself.
 
         Raises:
@@ -215,7 +215,7 @@ class Memory(TableMethods, Face):
         strides = zip(self._array.strides, self._array.shape, strict=True)
         return self._array.size > 0 and any(s == 0 and n > 1 for s, n in strides)
 
-    def _stand_where(self, after: Tensor) -> Tensor:
+    def _stand_where(self, after: Tensor) -> Self:
         """Take the place in the graph of ``after``, a new result whose data has just been written here."""
         node: Any = after._node
         if node is not None:
@@ -240,11 +240,11 @@ class Memory(TableMethods, Face):
         self._cell[2] = next_number()
         return self
 
-    def copy_(self, src: Any, non_blocking: bool = False) -> Tensor:
+    def copy_(self, src: Any, non_blocking: bool = False) -> Self:
         """Take over the elements of ``src``, which broadcasts and is cast; returns itself."""
         return self._become(copied, src if isinstance(src, Memory) else wrap(_data(src)))
 
-    def fill_(self, value: Any) -> Tensor:
+    def fill_(self, value: Any) -> Self:
         """Set every element to ``value``, a number or a tensor of one; returns itself.
 
         Raises:
@@ -257,11 +257,11 @@ class Memory(TableMethods, Face):
             )
         return self._become(filled, value)
 
-    def zero_(self) -> Tensor:
+    def zero_(self) -> Self:
         """Set every element to zero; returns itself."""
         return self._become(zero)
 
-    def __getitem__(self, index: Any) -> Tensor:
+    def __getitem__(self, index: Any) -> Self:
         index = self._index(index)
         if not indexing.is_basic(index):
             return indexing.index(self, index)

@@ -116,7 +116,7 @@ class NumpyProtocol(Face):
             if out is None:
                 return result
             target: Any = out[0]
-            return target.copy_(result) if isinstance(target, Face) else _into(target, result)
+            return target.copy_(result) if hasattr(target, "copy_") else _into(target, result)
         if method == "reduce" and ufunc in _REDUCTIONS and out is None:
             kwargs = {_NAMES.get(k, k): v for k, v in kwargs.items() if v is not np._NoValue}
             return _REDUCTIONS[ufunc](*inputs, **{"dim": 0, **kwargs})

@@ -106,9 +106,7 @@ def tensor_repr(
     # Without elements neither the shape nor the kind of number can be seen.
     if (array.size == 0 and array.ndim != 1) or (array.size and not _options.edgeitems):
         notes.append(f"size={tuple(array.shape)}")
-    if dtype is not default and (
-        array.size == 0 or dtype not in (default_complex, dtypes.int64, dtypes.bool)
-    ):
+    if dtype is not default and (array.size == 0 or dtype not in (default_complex, dtypes.int64, dtypes.bool)):
         notes.append(f"dtype={dtype}")
     text = prefix + _elements(array, indent)
     column = len(text) - text.rfind("\n") + 1

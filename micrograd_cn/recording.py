@@ -279,9 +279,7 @@ def _prepared(row: Primitive, args: tuple[Any, ...], arrays: list[Any]) -> list[
     if row.dtypes == "float" and common.category < 2:
         common = dtypes.get_default_dtype()
     target = common.numpy
-    return [
-        x if i < first or x is None else _brought(x, target) for i, x in enumerate(arrays)
-    ]
+    return [x if i < first or x is None else _brought(x, target) for i, x in enumerate(arrays)]
 
 
 # The lowest category of types that a row computes with: see `Primitive`.
@@ -290,7 +288,7 @@ _LOWEST = {"number": 1, "float_only": 2}
 
 def _not_implemented(row: Primitive, found: dtypes.dtype) -> NotImplementedError:
     hint = "convert with .float()" if found.category < 2 else "convert with .long() or .bool()"
-    return NotImplementedError(f'"{row.name}" not implemented for \'{dtypes.SCALAR_NAMES[found]}\'; {hint}')
+    return NotImplementedError(f"\"{row.name}\" not implemented for '{dtypes.SCALAR_NAMES[found]}'; {hint}")
 
 
 def _brought(x: Any, target: np.dtype[Any]) -> Any:
@@ -303,12 +301,14 @@ def common_dtype(operands: list[Any]) -> dtypes.dtype:
     """PyTorch's type for an operation on arrays and Python numbers: see `dtypes.result_type`."""
     found = [dtypes.FROM_NUMPY[x.dtype] for x in operands if isinstance(x, np.ndarray) and x.ndim]
     zero_dim = [dtypes.FROM_NUMPY[x.dtype] for x in operands if isinstance(x, np.ndarray) and not x.ndim]
-    return dtypes.result_type(found, zero_dim, [dtypes.scalar_dtype(x) for x in operands if not isinstance(x, np.ndarray)])
+    return dtypes.result_type(
+        found, zero_dim, [dtypes.scalar_dtype(x) for x in operands if not isinstance(x, np.ndarray)]
+    )
 
 
 def _as_array(x: Any) -> Any:
     """An operand as NumPy computes with it: an array, a Python number, or None."""
-    if x is None or isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic):
+    if x is None or (isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic)):
         return x
     if isinstance(x, np.generic):
         return x.item()
@@ -324,8 +324,8 @@ def _explained(row: Primitive, arrays: list[Any], error: Exception) -> Exception
     if isinstance(error, np.exceptions.AxisError):
         n = max(error.ndim or 0, 1)
         return IndexError(
-            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {error.axis}) in {row.name}() "
-            f"of a tensor of shape {list(shapes[0])}"
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {error.axis}) in "
+            f"{row.name}() of a tensor of shape {list(shapes[0])}"
         )
     if isinstance(error, IndexError):
         return IndexError(str(error).replace("axis", "dimension").replace("array", "tensor"))
@@ -342,6 +342,8 @@ def _explained(row: Primitive, arrays: list[Any], error: Exception) -> Exception
                     f"dimension {dim}: {row.name}() of shapes {' and '.join(str(list(s)) for s in shapes)}"
                 )
     types = [str(dtypes.FROM_NUMPY.get(x.dtype, x.dtype)) for x in arrays if isinstance(x, np.ndarray)]
-    kind = TypeError if isinstance(error, TypeError) and (not shapes or any(x is None for x in arrays)) else RuntimeError
+    kind = (
+        TypeError if isinstance(error, TypeError) and (not shapes or any(x is None for x in arrays)) else RuntimeError
+    )
     described = ", ".join(f"{list(s)} {t}" for s, t in zip(shapes, types, strict=True))
     return kind(f"{row.name}() cannot compute with {described}: {error}")

@@ -1,7 +1,7 @@
 """`Tensor`: an array that remembers how it was computed. The array face of the engine, with PyTorch's interface.
 
-What a tensor is and where it stands in the graph is here; what it does with its memory stands in `micrograd_cn.memory`, what
-it can become in `micrograd_cn.conversions`, and its mathematics in the table (`micrograd_cn.methods`).
+What a tensor is and where it stands in the graph is here; what it does with its memory stands in `micrograd_cn.memory`,
+what it can become in `micrograd_cn.conversions`, and its mathematics in the table (`micrograd_cn.methods`).
 """
 
 from __future__ import annotations

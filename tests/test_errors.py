@@ -49,7 +49,8 @@ CASES = {
     "shapes that do not broadcast": (lambda t: t.ones(2, 3) + t.ones(4), RuntimeError, ["3", "4", "[2, 3]"]),
     "matrices that do not fit": (lambda t: t.ones(2, 3) @ t.ones(4, 5), RuntimeError, ["2x3", "4x5"]),
     "a layer's wrong input": (lambda t: t.nn.Linear(4, 2)(t.ones(5, 3)), RuntimeError, ["5x3", "4x2"]),
-    "types that do not fit": (lambda t: t.ones(2, 2) @ t.ones(2, 2, dtype=t.float64), RuntimeError, ["float", "double|float64"]),
+    "types that do not fit": (lambda t: t.ones(2, 2) @ t.ones(2, 2, dtype=t.float64), RuntimeError,
+                              ["float", "double|float64"]),
     "reshape": (lambda t: t.ones(6).reshape(4), RuntimeError, ["[4]", "6"]),
     "a view that memory forbids": (lambda t: t.ones(2, 3).t().view(6), RuntimeError, ["view", "reshape"]),
     "cat": (lambda t: t.cat([t.ones(2, 3), t.ones(2, 4)]), RuntimeError, ["3", "4"]),
@@ -81,7 +82,8 @@ CASES = {
     "in place with another shape": (lambda t: t.ones(2).add_(t.ones(3, 2)), RuntimeError, ["[2]", "[3, 2]"]),
     "in place with another category": (lambda t: t.ones(2, dtype=t.int64).add_(1.5), RuntimeError, ["Float", "Long"]),
     "grad of what was not used": (
-        lambda t: t.autograd.grad(t.ones(1, requires_grad=True) * 2, t.ones(1, requires_grad=True)), RuntimeError, ["unused"]),
+        lambda t: t.autograd.grad(t.ones(1, requires_grad=True) * 2, t.ones(1, requires_grad=True)), RuntimeError,
+        ["unused"]),
     "a grad of another shape": (
         lambda t: setattr(t.ones(3, requires_grad=True), "grad", t.ones(2)), RuntimeError, ["size"]),
     "a missing key": (missing_key, RuntimeError, ["Missing key", "bias"]),
@@ -122,7 +124,7 @@ def test_pytorch_raises_that_too(name):
 
 @pytest.mark.parametrize("act", [lambda v: v + "a", lambda v: "a" * v, lambda v: v**None, lambda v: v < "a", Value])
 def test_a_value_and_a_string(act):
-    with pytest.raises(TypeError, match="str|NoneType"):
+    with pytest.raises(TypeError, match=r"str|NoneType"):
         act("a" if act is Value else Value(1.0))
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from micrograd_cn import boxmuller, generator
 from micrograd_cn.generator import Generator
@@ -142,9 +141,7 @@ def test_uniform_stays_in_its_half_open_range(dtype: Any, low: float, high: floa
     assert values.dtype == dtype
     assert (values >= dtype(low)).all()
     assert (values < dtype(high)).all() or low == high
-    assert float(values.astype(np.float64).mean()) == pytest.approx(
-        (low + high) / 2, abs=0.02 * (high - low) + 1e-9
-    )
+    assert float(values.astype(np.float64).mean()) == pytest.approx((low + high) / 2, abs=0.02 * (high - low) + 1e-9)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -193,9 +190,7 @@ def test_integers_cover_their_range(low: int, high: int, dtype: Any) -> None:
     assert values.dtype == dtype
     assert low <= int(values.min())
     assert int(values.max()) < high
-    assert float(values.astype(np.float64).mean()) == pytest.approx(
-        (low + high - 1) / 2, abs=0.03 * (high - low)
-    )
+    assert float(values.astype(np.float64).mean()) == pytest.approx((low + high - 1) / 2, abs=0.03 * (high - low))
     if high - low <= 256:
         assert len(np.unique(values)) == high - low
 

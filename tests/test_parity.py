@@ -18,9 +18,11 @@ common_methods_invocations = pytest.importorskip("torch.testing._internal.common
 
 import micrograd_cn as mt  # noqa: E402
 from micrograd_cn.ops.table import FUNCTIONS, TABLE  # noqa: E402
-from tests import parity  # noqa: E402
-from tests import test_parity_calls as calls  # noqa: E402
-from tests import test_parity_gradients as gradients  # noqa: E402
+from tests import (  # noqa: E402
+    parity,
+    test_parity_calls as calls,
+    test_parity_gradients as gradients,
+)
 from tests.parity import NAMES, Unsupported, attempt, difference, fresh, ours, outcome, tensors  # noqa: E402
 from tests.samples import samples  # noqa: E402
 

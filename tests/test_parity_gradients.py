@@ -241,7 +241,8 @@ def problem(expression: str, shapes) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("shapes", "expressions"), [g for text in (READS, WRITES, OPERATIONS) for g in groups(text)],
+    ("shapes", "expressions"),
+    [g for text in (READS, WRITES, OPERATIONS) for g in groups(text)],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_expressions(shapes, expressions):

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import micrograd_cn as mt
 from micrograd_cn.autograd import grad
@@ -18,7 +17,11 @@ from micrograd_cn.tensor import Tensor
 from tests.samples import samples
 
 # Rows without samples are of no use by themselves (the output of a user's function).
-ROWS = [n for n, call in TABLE.items() if call.primitive.differentiable and samples(call.primitive, np.random.default_rng(0))]
+ROWS = [
+    n
+    for n, call in TABLE.items()
+    if call.primitive.differentiable and samples(call.primitive, np.random.default_rng(0))
+]
 LAYOUTS = {
     "contiguous": lambda x: np.array(x, order="C"),
     "transposed": lambda x: np.array(x, order="F"),
@@ -49,7 +52,9 @@ def assert_derivative(function, arrays, rng, tolerance) -> None:
         found = grad([y for y, _ in smooth], xs, [w for _, w in smooth], allow_unused=True, materialize_grads=True)
     sides = []
     for sign in (1, -1):
-        sides.append([y.detach() for y in function(*leaves([a + sign * STEP * w for a, w in zip(arrays, v, strict=True)]))])
+        sides.append(
+            [y.detach() for y in function(*leaves([a + sign * STEP * w for a, w in zip(arrays, v, strict=True)]))]
+        )
     numerical = (total(u, sides[0]) - total(u, sides[1])) / (2 * STEP)
     analytical = total([g.detach() for g in found], v)
     assert analytical == pytest.approx(numerical, rel=tolerance, abs=tolerance)

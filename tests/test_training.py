@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 import micrograd_cn
@@ -13,7 +15,7 @@ STEPS = 15
 
 def mlp(t, *sizes, activation=None, last=None):
     layers = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in itertools.pairwise(sizes):
         layers += [t.nn.Linear(a, b), (activation or t.nn.ReLU)()]
     return t.nn.Sequential(*layers[:-1], *([last] if last is not None else []))
 
@@ -65,7 +67,9 @@ def binary_on_logits(t):
     x = data(t)
     y = (x[:, :1] * x[:, 1:2] > 0).float()
     model = mlp(t, 5, 8, 1, activation=t.nn.Tanh)
-    return train(t, model, x, y, t.nn.BCEWithLogitsLoss(pos_weight=t.tensor([2.0])), t.optim.Adam(model.parameters(), lr=0.02))
+    return train(
+        t, model, x, y, t.nn.BCEWithLogitsLoss(pos_weight=t.tensor([2.0])), t.optim.Adam(model.parameters(), lr=0.02)
+    )
 
 
 def binary_on_probabilities(t):
@@ -182,9 +186,13 @@ RUNS = {
     "L1, LeakyReLU, weight decay": regression("L1Loss", "LeakyReLU", sgd(weight_decay=0.1)),
     "MSE, GELU, Adam": regression("MSELoss", "GELU", optimizer("Adam", lr=0.01)),
     "MSE, Softplus, AdamW": regression("MSELoss", "Softplus", optimizer("AdamW", lr=0.01, weight_decay=0.1)),
-    "L1, Tanh, RMSprop centred": regression("L1Loss", "Tanh", optimizer("RMSprop", lr=0.01, centered=True, momentum=0.5)),
+    "L1, Tanh, RMSprop centred": regression(
+        "L1Loss", "Tanh", optimizer("RMSprop", lr=0.01, centered=True, momentum=0.5)
+    ),
     "cross entropy, SGD": classification(sgd()),
-    "cross entropy, weights, Adam": classification(optimizer("Adam", lr=0.01, amsgrad=True), weight=[1.0, 2.0, 0.5, 1.0]),
+    "cross entropy, weights, Adam": classification(
+        optimizer("Adam", lr=0.01, amsgrad=True), weight=[1.0, 2.0, 0.5, 1.0]
+    ),
     "cross entropy, smoothing": classification(sgd(momentum=0.5), label_smoothing=0.1, ignore_index=2),
     "BCE with logits, positive weight": binary_on_logits,
     "BCE": binary_on_probabilities,

@@ -9,8 +9,7 @@ import random
 import re
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import micrograd_cn as mg
 from micrograd_cn import Value
@@ -377,9 +376,11 @@ expressions = st.recursive(
 
 
 def call(name):
-    return lambda x: getattr(x, name)() if hasattr(x, name) else {"sigmoid": lambda u: 1 / (1 + math.exp(-u))}.get(
-        name, getattr(math, name, None)
-    )(x)
+    return lambda x: (
+        getattr(x, name)()
+        if hasattr(x, name)
+        else {"sigmoid": lambda u: 1 / (1 + math.exp(-u))}.get(name, getattr(math, name, None))(x)
+    )
 
 
 def evaluate(expression, values):

@@ -7,8 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from micrograd_cn.autograd.function_node import FunctionCtx
-from micrograd_cn.autograd.function_node import FunctionNode as _FunctionNode
+from micrograd_cn.autograd.function_node import FunctionCtx, FunctionNode as _FunctionNode
 from micrograd_cn.autograd.modes import is_grad_enabled, no_grad
 from micrograd_cn.tensor import Tensor
 

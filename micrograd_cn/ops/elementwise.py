@@ -416,7 +416,11 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 _BITS = {2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 
 
-@primitive(lambda g, gate: gated(g, gate), None, symbol="gate")
+def _gated_rule(g: Any, gate: Any) -> Any:
+    return gated(g, gate)
+
+
+@primitive(_gated_rule, None, symbol="gate")
 def gated(x: Any, gate: Any) -> Any:
     """``x`` where ``gate`` (of the same shape) is not 0, else 0, also for infinity and NaN, which ``x * gate`` keeps.
 

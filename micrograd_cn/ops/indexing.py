@@ -97,7 +97,7 @@ def _outside(shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
 
 def whole_numbers(index: Any, name: str) -> Any:
     """The array of ``index``, which must be of int32 or int64; a RuntimeError otherwise."""
-    index = np.asarray(index)
+    index = np.array(index)  # a copy, which a rule may keep
     if index.dtype not in (np.int64, np.int32):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got {index.dtype}")
     return index
@@ -201,7 +201,7 @@ def take(input: Any, index: Any) -> Any:
 
 def mask_of(mask: Any, name: str) -> Any:
     """The array of ``mask``, which must be of bool; a RuntimeError otherwise."""
-    mask = np.asarray(mask)
+    mask = np.array(mask)  # a copy, which a rule may keep
     if mask.dtype != bool:
         raise RuntimeError(f"{name}: expected BoolTensor for mask, got {mask.dtype}; use mask.bool() or a comparison")
     return mask

@@ -7,8 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.ops.shape import axis_index, cat, common_shape, expand, flip, on_diagonal, sizes, view
-from micrograd_cn.ops.shape import diagonal as diagonal_of
+from micrograd_cn.ops.shape import (
+    axis_index,
+    cat,
+    common_shape,
+    diagonal as diagonal_of,
+    expand,
+    flip,
+    on_diagonal,
+    sizes,
+    view,
+)
 from micrograd_cn.ops.table import composed
 
 # --- more of the same --------------------------------------------------------------------------------------------

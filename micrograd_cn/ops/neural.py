@@ -234,8 +234,11 @@ def _bce_logits_slope(x: Any, target: Any, pos_weight: Any) -> Any:
 
 @primitive(
     lambda g, x, target, reduction, pos_weight: _share(g, x, reduction) * _bce_logits_slope(x, target, pos_weight),
-    lambda g, x, reduction, pos_weight: _share(g, x, reduction)
-    * (-x if pos_weight is None else pos_weight * logsigmoid(x) - logsigmoid(-x)) * (1 if pos_weight is None else -1),
+    lambda g, x, reduction, pos_weight: (
+        _share(g, x, reduction)
+        * (-x if pos_weight is None else pos_weight * logsigmoid(x) - logsigmoid(-x))
+        * (1 if pos_weight is None else -1)
+    ),
     dtypes="promote",
 )
 def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean", pos_weight: Any = None) -> Any:

@@ -292,8 +292,9 @@ def _norm_slope(x: Any, out: Any, ord: float, dim: Any) -> Any:
 
 
 @primitive(
-    lambda g, x, out, ord, dim, keepdim: _open(g, x.shape, dim, keepdim)
-    * _norm_slope(x, _open(out, x.shape, dim, keepdim), ord, dim),
+    lambda g, x, out, ord, dim, keepdim: (
+        _open(g, x.shape, dim, keepdim) * _norm_slope(x, _open(out, x.shape, dim, keepdim), ord, dim)
+    ),
     backward_name="LinalgVectorNormBackward0",
     symbol="‖x‖",
 )

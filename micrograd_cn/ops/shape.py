@@ -63,7 +63,11 @@ def permute(x: Any, dims: tuple[int, ...]) -> Any:
     return np.transpose(x, dims)
 
 
-@primitive(lambda g, dim0, dim1: transpose(g, dim0, dim1), view=True, numpy=(np.swapaxes,))
+def _exchanged(g: Any, dim0: int, dim1: int) -> Any:
+    return transpose(g, dim0, dim1)
+
+
+@primitive(_exchanged, view=True, numpy=(np.swapaxes,))
 def transpose(x: Any, dim0: int, dim1: int) -> Any:
     """``x`` with two of its dimensions exchanged."""
     if x.ndim:

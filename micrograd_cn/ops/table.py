@@ -89,7 +89,9 @@ class Primitive:
         code = forward.__code__  # inspect.signature would add 5 ms to the import
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         positional = forward.__defaults__ or ()
-        known = dict(zip(code.co_varnames[code.co_argcount - len(positional) : code.co_argcount], positional, strict=True))
+        known = dict(
+            zip(code.co_varnames[code.co_argcount - len(positional) : code.co_argcount], positional, strict=True)
+        )
         known |= forward.__kwdefaults__ or {}
         self.arity = 1 if variadic else len(rules)
         self.inputs, self.settings = ((), names) if variadic else (names[: self.arity], names[self.arity :])

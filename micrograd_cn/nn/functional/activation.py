@@ -11,8 +11,7 @@ from typing import Any
 
 from micrograd_cn.dtypes import dtype as dtype_type
 from micrograd_cn.ops import neural
-from micrograd_cn.ops.elementwise import tanh as _tanh
-from micrograd_cn.ops.elementwise import where
+from micrograd_cn.ops.elementwise import tanh as _tanh, where
 from micrograd_cn.tensor import Tensor
 
 # Klambauer, Unterthiner, Mayr and Hochreiter, "Self-Normalizing Neural Networks", 2017: the fixed point of SELU.

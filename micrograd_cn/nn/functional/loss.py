@@ -236,7 +236,7 @@ def binary_cross_entropy_with_logits(
             f"result type {SCALAR_NAMES[input.dtype]} can't be cast to the desired output type "
             f"{SCALAR_NAMES[target.dtype]}"
         )
-    positive = None if pos_weight is None else pos_weight._array
+    positive = None if pos_weight is None else pos_weight._array.copy()  # the rule keeps it
     if weight is None:
         return neural.binary_cross_entropy_with_logits(input, target, reduction, positive)
     loss = neural.binary_cross_entropy_with_logits(input, target, "none", positive)
@@ -374,7 +374,7 @@ def _as_rows(
     if target.dtype is not int64 and target.dtype is not uint8:
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {SCALAR_NAMES[target.dtype]}")
     count = scores.shape[1]
-    classes = target._array.reshape(-1).astype(np.int64, copy=False)
+    classes = target._array.reshape(-1).astype(np.int64)  # a copy, which the rule keeps
     # Read as unsigned, negative numbers are too large as well: one look at each class number.
     ignored = None
     if classes.size and (0 <= ignore_index < count or np.maximum.reduce(classes.view(np.uint64)) >= count):

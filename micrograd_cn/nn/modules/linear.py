@@ -6,8 +6,7 @@ import math
 from typing import Any
 
 from micrograd_cn.creation import empty
-from micrograd_cn.nn import functional as F
-from micrograd_cn.nn import init
+from micrograd_cn.nn import functional as F, init
 from micrograd_cn.nn.modules.module import Module
 from micrograd_cn.nn.parameter import Parameter
 from micrograd_cn.tensor import Tensor
