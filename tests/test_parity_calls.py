@@ -106,6 +106,7 @@ CREATION = {
         T.ones(2).to('float32')
     """,
     "Python numbers": """
+        float(T.ones(2)) ; int(T.ones(0)) ; T.Tensor().shape ;
         float(T.tensor(2)) ; int(T.tensor(2.7)) ; bool(T.tensor([0.])) ; bool(T.tensor([0., 1])) ;
         bool(T.tensor([])) ; T.ones(2).item() ; T.ones(2, 2).tolist() ; T.tensor(3).tolist() ;
         T.ones(1, 1).item() ; [1, 2, 3][T.tensor(1)] ; [1, 2, 3][T.tensor(1.)] ; len(T.tensor(1.)) ;
@@ -325,7 +326,7 @@ def run(expression: str, module) -> tuple:
 @pytest.mark.parametrize("topic", [*CREATION, *SHAPES])
 def test_the_same_call_gives_the_same(topic):
     problems = []
-    for expression in (CREATION | SHAPES)[topic].split(";"):
+    for expression in (CREATION | SHAPES)[topic].split(" ;"):
         expression = expression.strip()
         if found := outcome(run(expression, torch), run(expression, mt)):
             problems.append(f"{expression}: {found}")

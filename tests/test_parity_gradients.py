@@ -46,6 +46,7 @@ READS = """
     x[T.tensor([True, False])] ; x[T.ones(3, 5).bool()] ; x[[True, False, True]] ; x[True] ; x[False] ;
     x[T.tensor(True)] ; x[True, 1] ; x[np.array([0, 1])] ; x[np.array([True, False, True])] ;
     x[T.tensor([0., 1.])] ; x[T.tensor([], dtype=T.int64)] ; x[[]] ; x[T.tensor([0, 1], dtype=T.int32)] ;
+    x[T.tensor([0, 1], dtype=T.int16)] ; x[T.tensor([1, 0, 1], dtype=T.uint8)] ;
     x[(0, 1)] ; x[[0, 1], [1, 2]] ; x[range(2)] ; x[slice(0, 2), 1:] ; x[T.tensor(1):] ; x[{}]
 () |
     x[0] ; x[...] ; x[None] ; x[()] ; x[True] ; x[T.tensor(True)] ; x[T.tensor(False)] ;
@@ -73,6 +74,12 @@ READS = """
 """
 
 WRITES = """
+(3, 4), (3, 2) |
+    x.scatter(1, T.tensor([[0, 1], [2, 3], [3, 0]]), y)*x ; x.scatter(0, T.tensor([[0, 1], [2, 2], [1, 0]]), y)*x ;
+    x.scatter_add(1, T.tensor([[0, 0], [2, 3], [3, 3]]), y)*x ; x.scatter(1, T.tensor([[9, 0]] * 3), y) ;
+    change(x, lambda v: v.scatter_(1, T.tensor([[0, 1], [2, 3], [3, 0]]), y)) ;
+    change(x, lambda v: v.scatter_add_(1, T.tensor([[0, 0], [2, 3], [3, 3]]), y)) ;
+    x.scatter_add(1, T.tensor([[0, 0], [2, 3], [3, 3]]), y.float())
 (4, 5), (4,) |
     put(x, s[:, 1], y) ; put(x, s[1], y) ; put(x, s[:, ::2][:, 1], y) ; put(x, s[x>2], y) ;
     change(x, lambda v: v[:, 0].mul_(y)) ; change(x, lambda v: v[:, 0].add_(y))
