@@ -121,7 +121,9 @@ _ONE_LEFT = (Ellipsis, slice(0, 1))
 _DIAGONAL_VIEW = ((shape.transpose, (0, 1)), (indexing.slice_, (_ONE_LEFT,)))
 
 STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
-    "gated": lambda rng: [([numbers(rng, n), np.asarray(rng.random(n) < 0.5)], ()) for n in ((), (2, 3), (0, 3))],
+    "gated": lambda rng: [
+        ([numbers(rng, n), np.asarray(rng.integers(0, 2, n) * 0.7)], ()) for n in ((), (2, 3), (0, 3))
+    ],
     "where": _conditional,
     "bitwise_and": _whole(2), "bitwise_or": _whole(2), "bitwise_xor": _whole(2), "bitwise_not": _whole(1),
     # reductions

@@ -422,14 +422,16 @@ def _gated_rule(g: Any, gate: Any) -> Any:
 
 @primitive(_gated_rule, None, symbol="gate")
 def gated(x: Any, gate: Any) -> Any:
-    """``x`` where ``gate`` (of the same shape) is not 0, else 0, also for infinity and NaN, which ``x * gate`` keeps.
+    """``x`` where ``gate`` is above 0, else 0, also for an infinity or NaN, which ``x * np.sign(gate)`` would keep.
+
+    ``gate`` has the shape and type of ``x`` and nothing below 0.
 
     A product of the bits: 9 times as fast as np.where on large arrays, whose branches the processor cannot foresee.
     """
     if x.__class__ is float:
         return x if gate else 0.0
     bits = _BITS[x.itemsize]
-    return (x.view(bits) * gate.astype(bool).astype(bits)).view(x.dtype)
+    return (x.view(bits) * np.sign(gate.view(bits))).view(x.dtype)
 
 
 @elementwise(

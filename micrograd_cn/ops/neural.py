@@ -5,6 +5,7 @@ Fusing is for speed and accuracy only; every row here could be composed of the o
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -31,10 +32,19 @@ def logsigmoid(x: Any) -> Any:
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
-@numeric(lambda g, out: gated(g, out), symbol="ReLU", domain=((0.1, 2.0),))
+# NumPy compares with an array of one number in half the time that it takes with a Python number, 0.6 µs.
+_ZEROS = {np.dtype(t): np.zeros((), t) for t in (np.float16, np.float32, np.float64)}
+
+
+def _relu_rule(g: Any, out: Any) -> Any:
+    # On arrays the bare forward: looking for faces among the arguments would take 0.3 µs.
+    return gated.primitive.forward(g, out) if g.__class__ is np.ndarray else gated(g, out)
+
+
+@numeric(_relu_rule, symbol="ReLU", domain=((0.1, 2.0),))
 def relu(x: Any) -> Any:
     """``max(x, 0)``; its derivative at 0 is 0. Nair and Hinton, 2010."""
-    return np.maximum(x, 0)
+    return np.maximum(x, _ZEROS.get(x.dtype, 0))
 
 
 @only_floats(
@@ -146,11 +156,21 @@ def _rows(x: Any) -> Any:
     return x if x.ndim == 2 else x.reshape((-1, x.shape[-1]))
 
 
+@functools.lru_cache(maxsize=64)
+def _ones(n: int, dtype: Any) -> Any:
+    return np.ones(n, dtype)
+
+
+def _column_sums(g: Any) -> Any:
+    """The sums of a matrix's columns; as a product with ones they take 0.4 µs instead of 1 on a small array."""
+    return _ones(len(g), g.dtype).dot(g) if isinstance(g, np.ndarray) else np.add.reduce(g, axis=0)
+
+
 # On small matrices np.dot and ndarray.dot take 0.3 and 0.5 µs less than @; beyond two dimensions only @ is fast.
 @primitive(
     lambda g, weight: np.dot(g, weight) if g.ndim == 2 else g @ weight,
     lambda g, x: np.dot(g.T, x) if g.ndim == 2 else np.dot(_rows(g).T, _rows(x)),
-    lambda g: np.add.reduce(g if g.ndim == 2 else _rows(g), axis=0),
+    lambda g: _column_sums(g if g.ndim == 2 else _rows(g)),
     dtypes="same",
     backward_name="AddmmBackward0",
 )
@@ -192,9 +212,14 @@ def _share(g: Any, x: Any, reduction: str) -> Any:
     return g / math.prod(x.shape) if reduction == "mean" else g
 
 
+def _slope(x: Any, reduction: str) -> float:
+    """How much of twice its error each element of a squared error hands on."""
+    return 2 / max(math.prod(x.shape), 1) if reduction == "mean" else 2.0
+
+
 @primitive(
-    lambda g, x, target, reduction: (x - target) * (2 * _share(g, x, reduction)),
-    lambda g, x, target, reduction: (target - x) * (2 * _share(g, x, reduction)),
+    lambda g, x, target, reduction: (x - target) * (g * _slope(x, reduction)),
+    lambda g, x, target, reduction: (target - x) * (g * _slope(x, reduction)),
     dtypes="promote",
 )
 def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
