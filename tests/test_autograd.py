@@ -10,20 +10,7 @@ import weakref
 
 import pytest
 
-
-@pytest.fixture(params=["micrograd_cn", "torch"])
-def T(request):
-    return pytest.importorskip(request.param)
-
-
-@pytest.fixture
-def x(T):
-    return T.tensor([1.0, 2.0, 3.0], dtype=T.float64, requires_grad=True)
-
-
-def raises(match, kind=RuntimeError):
-    return pytest.raises(kind, match=match or None)
-
+from tests.conftest import raises
 
 # --- backward and grad --------------------------------------------------------------------------------------------
 

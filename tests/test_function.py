@@ -6,15 +6,7 @@ import importlib
 
 import pytest
 
-
-@pytest.fixture(params=["micrograd_cn", "torch"])
-def T(request):
-    return pytest.importorskip(request.param)
-
-
-@pytest.fixture
-def x(T):
-    return T.tensor([1.0, 2.0, 3.0], dtype=T.float64, requires_grad=True)
+from tests.conftest import raises
 
 
 @pytest.fixture
@@ -26,10 +18,6 @@ def make(T):
         return type("Made", (T.autograd.Function,), more).apply
 
     return make
-
-
-def raises(match, kind=RuntimeError):
-    return pytest.raises(kind, match=match or None)
 
 
 def save(ctx, *tensors):

@@ -8,11 +8,6 @@ import numpy as np
 import pytest
 
 
-@pytest.fixture(params=["micrograd_cn", "torch"])
-def T(request):
-    return pytest.importorskip(request.param)
-
-
 @pytest.fixture
 def x(T):
     return T.tensor([[0.3, -0.7], [1.2, 0.4]], dtype=T.float64, requires_grad=True)

@@ -10,21 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import micrograd_cn
-
-
-@pytest.fixture(params=["micrograd_cn", "torch"])
-def T(request):
-    return pytest.importorskip(request.param)
-
-
-@pytest.fixture
-def x(T):
-    return T.tensor([1.0, 2.0, 3.0], dtype=T.float64, requires_grad=True)
-
-
-def raises(match, kind=RuntimeError):
-    return pytest.raises(kind, match=match or None)
-
+from tests.conftest import raises
 
 MODIFIED = "modified by an inplace operation"
 LEAF = "leaf Variable that requires grad is being used in an in-place operation"

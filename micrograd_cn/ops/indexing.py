@@ -31,6 +31,7 @@ def put(x: Any, index: tuple[Any, ...], size: tuple[int, ...]) -> Any:
 
 
 def put_back(g: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
+    """The rule of everything that picks: the gradient goes back to where its element was taken."""
     return put(g, index, shape)
 
 
