@@ -87,7 +87,7 @@ __version__ = "0.1.0"
 newaxis = None
 
 # Rooms that are not needed to compute load when they are first entered: `import micrograd_cn` stays quick.
-_ROOMS = {"nn", "optim", "viz", "testing", "utils", "datasets"}
+_ROOMS = {"nn", "optim", "viz"}
 
 
 def __getattr__(name: str) -> _Any:

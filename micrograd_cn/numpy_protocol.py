@@ -27,9 +27,7 @@ from micrograd_cn.ops import (  # noqa: F401 (fills the table)
     sorting,
     special,
 )
-from micrograd_cn.ops.table import TABLE
-
-_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+from micrograd_cn.ops.table import NUMPY_NAMES, TABLE
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     function: call for call in TABLE.values() for function in call.primitive.numpy
@@ -118,7 +116,7 @@ class NumpyProtocol(Face):
             target: Any = out[0]
             return target.copy_(result) if hasattr(target, "copy_") else _into(target, result)
         if method == "reduce" and ufunc in _REDUCTIONS and out is None:
-            kwargs = {_NAMES.get(k, k): v for k, v in kwargs.items() if v is not np._NoValue}
+            kwargs = {NUMPY_NAMES.get(k, k): v for k, v in kwargs.items() if v is not np._NoValue}
             return _REDUCTIONS[ufunc](*inputs, **{"dim": 0, **kwargs})
         arrays = [_array(x, f"np.{ufunc.__name__}") for x in inputs]
         if out is not None:
@@ -131,7 +129,7 @@ class NumpyProtocol(Face):
             what = f"np.{func.__name__}"
             return func(*_array(args, what), **{name: _array(x, what) for name, x in kwargs.items()})
         if hasattr(call, "primitive"):
-            kwargs = {_NAMES.get(k, k): v for k, v in kwargs.items()}
+            kwargs = {NUMPY_NAMES.get(k, k): v for k, v in kwargs.items()}
         return call(*args, **kwargs)
 
 
