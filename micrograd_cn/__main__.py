@@ -71,7 +71,24 @@ def _parser(lang: str) -> argparse.ArgumentParser:
         "--lang", choices=("zh", "en"), default=lang, help="输出的语言 (language of the output; default: %(default)s)"
     )
     demo.set_defaults(run=_demo)
+
+    summary = "运行一个 PyTorch 脚本，不必修改 (run a PyTorch script as it is)"
+    run = commands.add_parser("run", help=summary, description=summary)
+    run.add_argument("script", metavar="SCRIPT", help="脚本 (the script)")
+    run.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="脚本的参数 (its arguments)")
+    run.set_defaults(run=_run)
     return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    from micrograd_cn import compat
+
+    try:
+        compat.run(args.script, args.arguments)
+    except OSError as error:
+        print(f"micrograd-cn: 无法读取 (can't open file) {args.script!r}: {error.strerror}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _demo(args: argparse.Namespace) -> int:

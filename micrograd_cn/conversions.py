@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
 from micrograd_cn import dtypes, recording
-from micrograd_cn.device import device, require_cpu
+from micrograd_cn.device import NO_CUDA, device, require_cpu
 from micrograd_cn.engine import mode
 from micrograd_cn.memory import Memory, cast, clone
 from micrograd_cn.recording import Leaf, wrap
@@ -41,7 +42,7 @@ class Conversions(Memory):
         if wanted is None or dtypes.to_numpy(wanted) == self._array.dtype:
             return self.clone() if kwargs.get("copy") else self
         kind = dtypes.to_numpy(wanted)
-        return cast(self if kind.kind in "fc" else self.detach(), kind)  # whole numbers have no derivative
+        return cast(self if kind.kind in "fcV" else self.detach(), kind)  # whole numbers have no derivative
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The name of the tensor's type, ``torch.FloatTensor``; or the tensor in another dtype."""
@@ -58,13 +59,45 @@ class Conversions(Memory):
         """The tensor in the dtype of ``other``."""
         return self.to(other.dtype)
 
+    def bfloat16(self) -> Self:
+        """The tensor in bfloat16."""
+        return self.to(dtypes.bfloat16)
+
     def cpu(self) -> Self:
         """The tensor itself: it is on the CPU."""
         return self
 
     def cuda(self, device: Any = None) -> Self:
         """Raise: there is no GPU here."""
-        raise AssertionError("Torch not compiled with CUDA enabled: micrograd_cn computes on the CPU")
+        raise AssertionError(NO_CUDA)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._array.__dlpack_device__()
+
+    def resize(self, *sizes: Any) -> Self:
+        """`reshape`, PyTorch's deprecated name for it; the number of elements stays."""
+        warnings.warn("non-inplace resize is deprecated; use reshape", UserWarning, stacklevel=2)
+        return self.reshape(*sizes)
+
+    def resize_(self, *sizes: Any, memory_format: Any = None) -> Self:
+        """Give this tensor another shape, with the elements that it has in order; more are uninitialized.
+
+        Raises:
+            RuntimeError: if it requires grad.
+        """
+        shape = sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+        if self.requires_grad:
+            raise RuntimeError("cannot resize variables that require grad")
+        grown: Any = np.empty(tuple(shape), self._array.dtype)
+        count = min(grown.size, self._array.size)
+        grown.reshape(-1)[:count] = self._array.reshape(-1)[:count]
+        self._array = grown
+        return self
 
     def clone(self) -> Self:
         """A copy that passes its gradient on."""
@@ -78,17 +111,23 @@ class Conversions(Memory):
         """
         if not force and mode.grad and self.requires_grad:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self._array.dtype.kind == "V":
+            raise TypeError("Got unsupported ScalarType BFloat16: NumPy has no such type; convert with .float()")
         return self._array
 
     def item(self) -> Any:
         """The single element as a Python number."""
         if self._array.size != 1:
             raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
-        return self._array.item()
+        return self._plain().item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        return self._array.tolist()
+        return self._plain().tolist()
+
+    def _plain(self) -> np.ndarray[Any, Any]:
+        """The elements in a type that Python has numbers for."""
+        return self._array.astype(np.float32) if self._array.dtype.kind == "V" else self._array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -104,7 +143,7 @@ class Conversions(Memory):
             raise ValueError(
                 f"only one element tensors can be converted to Python scalars, not shape {list(self.shape)}"
             )
-        return self._array.item()
+        return self._plain().item()
 
     def __int__(self) -> int:
         return int(self._number())
@@ -145,7 +184,7 @@ class Conversions(Memory):
         node, suffixes = self._current(), []
         if node is not None:
             suffixes.append("requires_grad=True" if isinstance(node, Leaf) else f"grad_fn={self.grad_fn!r}")
-        return tensor_repr(self._array, dtype=self.dtype, suffixes=suffixes)
+        return tensor_repr(self._plain(), dtype=self.dtype, suffixes=suffixes)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if id(self) in memo:
@@ -168,6 +207,25 @@ class Conversions(Memory):
     def _attributes(self) -> dict[str, Any]:
         """What the user has attached."""
         return {k: x for k, x in self.__dict__.items() if k != "_keep"}
+
+
+def _refusing(said: str) -> Callable[..., NoReturn]:
+    def refuse(self: Any, *_: Any, **__: Any) -> NoReturn:
+        raise RuntimeError(said)
+
+    refuse.__doc__ = f"Raise RuntimeError: {said}."
+    return refuse
+
+
+# Methods that PyTorch has for other layouts and devices, or has given up; each with what it says of a tensor like ours.
+for _name, _said in {
+    "values": "values expected sparse tensor layout but got Strided",
+    "indices": "indices expected sparse coordinate tensor layout but got Strided",
+    "index": "tensor.index binds first-class dimensions, which micrograd_cn has not; write tensor[...]",
+    "pin_memory": "Cannot access accelerator device when none is available: micrograd_cn computes on the CPU",
+    "lstsq": "Tensor.lstsq is removed from PyTorch; use torch.linalg.lstsq",
+}.items():
+    setattr(Conversions, _name, _refusing(_said))
 
 
 def _rebuilt(cls: type, array: np.ndarray[Any, Any], requires_grad: bool) -> Any:

@@ -119,6 +119,24 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return tensor(data, dtype=dtype)
 
 
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:
+    """`as_tensor`, but ``copy=True`` always copies; the result is a leaf."""
+    x = as_tensor(obj, dtype, device)
+    return (x.clone() if copy else x).detach().requires_grad_(requires_grad)
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor that shares memory with another library's array through DLPack.
+
+    Raises:
+        BufferError: if it is not on the CPU, or of a type that NumPy has not.
+    """
+    require_cpu(device)
+    return made(np.from_dlpack(ext_tensor, copy=copy))
+
+
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor that shares memory with an array.
 

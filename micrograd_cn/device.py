@@ -33,6 +33,9 @@ class device:
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
 
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return device, (str(self),)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
 
@@ -43,9 +46,20 @@ class device:
 CPU = device("cpu")
 
 
+NO_CUDA = "Torch not compiled with CUDA enabled: micrograd_cn computes on the CPU; use device='cpu'"
+
+
 def require_cpu(where: Any) -> None:
-    """Raise RuntimeError unless ``where`` (None, a string or a device) is the CPU."""
-    if where is not None and device(where).type != "cpu":
+    """Do nothing if ``where`` (None, a string or a device) is the CPU.
+
+    Raises:
+        AssertionError: for a CUDA device.
+        RuntimeError: for another.
+    """
+    kind = "cpu" if where is None else device(where).type
+    if kind == "cuda":
+        raise AssertionError(NO_CUDA)
+    if kind != "cpu":
         raise RuntimeError(
             f"there is no device {str(where)!r} here: micrograd_cn computes on the CPU; use device='cpu'"
         )

@@ -30,7 +30,7 @@ class dtype:
 
     @property
     def is_floating_point(self) -> builtins.bool:
-        """True for float16, float32 and float64."""
+        """True for float16, bfloat16, float32 and float64."""
         return self.category == 2
 
     @property
@@ -41,7 +41,7 @@ class dtype:
     @property
     def is_signed(self) -> builtins.bool:
         """True where negative numbers can be held."""
-        return self.numpy.kind in "ifc"
+        return self.numpy.kind in "ifcV"
 
     @property
     def itemsize(self) -> builtins.int:
@@ -82,6 +82,17 @@ TYPE_NAMES = {
 SCALAR_NAMES = {d: name.removesuffix("Tensor") for d, name in TYPE_NAMES.items()}
 
 _default = float32
+
+
+def __getattr__(name: str) -> dtype:
+    """``bfloat16``, the upper half of a float32. Its NumPy type is of another package, which loads when asked for."""
+    if name != "bfloat16":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import ml_dtypes
+
+    made = globals()[name] = dtype(name, ml_dtypes.bfloat16, 2)
+    FROM_NUMPY[made.numpy], TYPE_NAMES[made], SCALAR_NAMES[made] = made, "BFloat16Tensor", "BFloat16"
+    return made
 
 
 def get_default_dtype() -> dtype:
@@ -155,6 +166,8 @@ def promote_types(a: dtype, b: dtype) -> dtype:
         return complex128 if wide else complex64
     if a.category == 2 and b.category < 2:
         return a
+    if a.category == 2 and a.itemsize == b.itemsize == 2:
+        return float32  # float16 and bfloat16
     return FROM_NUMPY[np.promote_types(a.numpy, b.numpy)]
 
 
@@ -192,12 +205,13 @@ class finfo:
     """Limits of a floating type: ``eps``, ``max``, ``min``, ``tiny``, ``resolution``, ``bits``, ``dtype``."""
 
     def __init__(self, type: dtype | None = None) -> None:
-        info = np.finfo((type or _default).numpy)
+        kind = (type or _default).numpy
+        info: Any = np.finfo(kind) if kind.kind == "f" else __import__("ml_dtypes").finfo(kind)
         self.bits = info.bits
         self.dtype = (type or _default)._name
-        self.eps, self.max, self.min = info.eps.item(), info.max.item(), info.min.item()
-        self.tiny = self.smallest_normal = info.tiny.item()
-        self.resolution = info.resolution.item()
+        self.eps, self.max, self.min = builtins.float(info.eps), builtins.float(info.max), builtins.float(info.min)
+        self.tiny = self.smallest_normal = builtins.float(info.tiny)
+        self.resolution = 10.0**-info.precision
 
     def __repr__(self) -> str:
         return (

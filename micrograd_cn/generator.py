@@ -53,7 +53,8 @@ LONG_PERMUTATION = (2**32 - 1) // 20
 
 C_NAMES = {
     "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int",
-    "int64": "long int", "float16": "c10::Half", "float32": "float", "float64": "double",
+    "int64": "long int", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float",
+    "float64": "double",
 }  # fmt: skip
 
 
@@ -182,7 +183,7 @@ class Generator:
         if dtype.kind == "c":
             return self.uniform((*shape, 2), _real(dtype), low, high).view(dtype)[..., 0]
         _need_float(dtype, "check_uniform_bounds")
-        largest = float(np.finfo(dtype).max)
+        largest = dtypes.finfo(dtypes.from_numpy(dtype)).max
         for name, bound in (("from", low), ("to", high)):
             if not abs(bound) <= largest:
                 raise RuntimeError(f"{name} is out of bounds for {C_NAMES[dtype.name]}: {bound}")
@@ -229,7 +230,7 @@ class Generator:
         values = self._block_normals(count, dtype) if count >= 16 else self._few_normals(count)
         if (mean, std) != (0, 1):
             values = fused(values, work.type(std), work.type(mean))
-        if dtype == F16:
+        if dtype.itemsize == 2:
             values = values.astype(F32, copy=False)
         return values.astype(dtype, copy=False).reshape(shape)
 
@@ -248,7 +249,7 @@ class Generator:
         rest = count % 16
         whole = count - rest
         # PyTorch draws for the rest too, in vain; but not in float16, which goes through a buffer.
-        uniforms = self._unit(whole if dtype == F16 else count, work)[:whole]
+        uniforms = self._unit(whole if dtype.itemsize == 2 else count, work)[:whole]
         if not rest:
             return boxmuller(uniforms)
         normals = boxmuller(np.concatenate([uniforms, self._unit(16, work)]))
@@ -263,13 +264,13 @@ class Generator:
         dtype = np.dtype(dtype)
         if not lambd > 0:
             raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
-        if dtype.kind != "f":
+        if dtype.kind not in "fV":
             raise RuntimeError(
                 "Exponential distribution is a continuous probability distribution. "
                 f"dtype must be a floating point but you specified {_scalar_name(dtype)}"
             )
         values: NDArray[Any] = -1.0 / lambd * np.log1p(-self._unit(math.prod(shape), F64))
-        if dtype == F16:
+        if dtype.itemsize == 2:
             values = values.astype(F32)
         return values.astype(dtype, copy=False).reshape(shape)
 
@@ -393,7 +394,7 @@ class Generator:
             raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
             raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-        work = weights.astype(F32) if weights.dtype == F16 else weights
+        work = weights.astype(F32) if weights.dtype.itemsize == 2 else weights
         running = np.cumsum(work, axis=1)
         if not columns or (running[:, -1] <= 0).any():
             raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
@@ -432,7 +433,7 @@ def _swap_forward(partners: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _need_float(dtype: np.dtype[Any], what: str) -> None:
-    if dtype.kind != "f":
+    if dtype.kind not in "fV":
         raise NotImplementedError(f"\"{what}\" not implemented for '{_scalar_name(dtype)}'")
 
 

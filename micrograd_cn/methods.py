@@ -15,18 +15,23 @@ from micrograd_cn.ops.table import FUNCTIONS, TABLE
 
 # Rows that are no method in PyTorch: parts of composed functions, and functions of torch.nn.functional.
 _NO_METHODS = {
-    "where", "gated", "concat", "join", "batched", "contract", "put", "replaced", "pick", "slice", "index",
+    "where", "gated", "concat", "join", "batched", "contract", "replaced", "corrected", "flat",
+    "underivable", "pick", "slice", "index",
     "pick_along", "max_along", "min_along", "sorted_along", "top_along", "on_diagonal", "quotient",
     "derived_digamma", "variance", "deviation", "vector_norm", "linear", "mse_loss", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "nll_loss", "elu", "silu", "gelu", "softplus", "leaky_relu", "logsigmoid",
+    "batch_norm", "layer_norm", "group_norm", "rms_norm", "embedding", "attention_weights",
+    "linked", "padded", "window_mean", "window_spread", "window_max", "winners", "max_spread", "max_pick",
+    "convolve", "spread", "correlate",
 }  # fmt: skip
 # Functions that PyTorch has as functions only.
-_FUNCTIONS_ONLY = {"cat", "stack", "einsum", "polygamma", "tensordot", "std_mean", "var_mean"}
+_FUNCTIONS_ONLY = {"cat", "stack", "einsum", "polygamma", "tensordot", "std_mean", "var_mean", "rsub", "fill"}
 # Those beside the element-wise rows that change a tensor in place under their name with a ``_`` behind.
 _IN_PLACE = {
     "masked_fill", "masked_scatter", "scatter", "scatter_add", "index_add", "index_copy", "index_fill", "index_put",
     "tril", "triu", "addmm", "addmv", "baddbmm", "addcmul", "addcdiv", "lerp", "clamp_min", "clamp_max", "nan_to_num",
-    "logit", "deg2rad", "rad2deg", "cumsum", "cumprod",
+    "logit", "deg2rad", "rad2deg", "cumsum", "cumprod", "put", "renorm", "scatter_reduce", "index_reduce", "addbmm",
+    "addr", "ldexp", "float_power", "mvlgamma",
 }  # fmt: skip
 # PyTorch's second names.
 ALIASES = {
@@ -34,6 +39,7 @@ ALIASES = {
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh", "clip": "clamp", "fix": "trunc", "not_equal": "ne", "greater": "gt", "greater_equal": "ge",
     "less": "lt", "less_equal": "le", "swapdims": "swapaxes", "moveaxis": "movedim", "ger": "outer",
+    "sgn": "sign", "resolve_conj": "conj", "resolve_neg": "conj", "conj_physical": "conj",
 }  # fmt: skip
 # What == and != compare with element by element; anything else is simply not the same.
 _COMPARABLE = (Face, int, float, complex, np.ndarray, np.generic)
@@ -85,6 +91,8 @@ class TableMethods(NumpyProtocol):
     def __rmod__(self, other: Any) -> Any:
         return elementwise.remainder(other, self)
 
+    __rdiv__ = __rtruediv__
+
     def __rpow__(self, other: Any) -> Any:
         return elementwise.pow(other, self)
 
@@ -134,6 +142,10 @@ class TableMethods(NumpyProtocol):
         """A copy with the order along ``dims`` reversed."""
         return shape.flip(self, shape.sizes(dims))
 
+    def split(self, split_size: Any, dim: int = 0) -> Any:
+        """Views of one length, or of the lengths given, along ``dim``."""
+        return shape.split(self, split_size, dim)
+
     def where(self, condition: Any, other: Any) -> Any:
         """The tensor where ``condition`` holds, ``other`` elsewhere."""
         return elementwise.where(condition, self, other)
@@ -160,6 +172,7 @@ def _in_place(call: Callable[..., Any], name: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **named: Any) -> Any:
         return self._become(call, *args, **named)
 
+    method.__wrapped__ = call  # type: ignore[attr-defined]
     method.__name__, method.__doc__ = name, f"Become ``{name[:-1]}(self, ...)`` in place; returns itself."
     return method
 
@@ -167,6 +180,7 @@ def _in_place(call: Callable[..., Any], name: str) -> Callable[..., Any]:
 def _attach() -> None:
     own = vars(TableMethods)
     methods = {n: f for n, f in (TABLE | FUNCTIONS).items() if n not in _NO_METHODS | _FUNCTIONS_ONLY}
+    methods = {n: f for n, f in methods.items() if not n.startswith(("linalg_", "special_"))}
     methods |= {alias: methods[name] for alias, name in ALIASES.items()}
     for name, call in methods.items():
         if name not in own:

@@ -14,18 +14,26 @@ import numpy as np
 
 from micrograd_cn.engine import Face
 from micrograd_cn.ops import (  # noqa: F401 (fills the table)
+    arithmetic,
     comparison,
+    embedding,
     extremes,
     indexing,
     layout,
     linalg,
+    matrices,
+    measures,
     neural,
+    normalization,
+    pooling,
     reduction,
     scattering,
     shape,
     shorthand,
     sorting,
     special,
+    statistics,
+    strided,
 )
 from micrograd_cn.ops.table import NUMPY_NAMES, TABLE
 
@@ -83,7 +91,7 @@ FUNCTIONS |= {
     np.diff: lambda x, n=1, axis=-1: shorthand.diff(x, n, axis),
     np.inner: linalg.inner,
     np.tensordot: lambda x, y, axes=2: linalg.tensordot(x, y, axes),
-    np.linalg.norm: lambda x, ord=2, axis=None, keepdims=False: reduction.norm(x, ord, axis, keepdims),
+    np.linalg.norm: lambda x, ord=2, axis=None, keepdims=False: matrices.old_norm(x, ord, axis, keepdims),
     np.zeros_like: _constant(np.zeros_like),
     np.ones_like: _constant(np.ones_like),
     np.take_along_axis: lambda x, indices, axis=-1: indexing.take_along_dim(x, indices, axis),

@@ -9,6 +9,7 @@ import numpy as np
 from micrograd_cn import dtypes
 from micrograd_cn.creation import _like, _numpy, _shape, _sized, made
 from micrograd_cn.generator import Generator, default_generator
+from micrograd_cn.ops.given import flat
 from micrograd_cn.ops.shape import common_shape
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
@@ -113,7 +114,15 @@ def normal(
         raise RuntimeError("normal expects all elements of std >= 0.0")
     shape = common_shape(np.shape(m), np.shape(s))
     kind = next(x for x in (m, s) if isinstance(x, np.ndarray)).dtype
-    return made((source.normal(shape, kind) * s + m).astype(kind))
+    drawn = (source.normal(shape, kind) * s + m).astype(kind)
+    return _told((mean, std), drawn)
+
+
+def _told(sources: tuple[Any, ...], drawn: Any) -> Tensor:
+    """``drawn`` as a tensor in the graph of its sources, whose gradients are 0."""
+    tensors = [x for x in sources if isinstance(x, Tensor)]
+    told = flat(tensors[0], drawn)
+    return told if len(tensors) == 1 else told + flat(tensors[1], np.zeros_like(drawn))
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
@@ -121,7 +130,7 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     p = input._array
     if p.size and not (p.min() >= 0 and p.max() <= 1):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true for every element")
-    return made((generator or default_generator).bernoulli_each(p).astype(p.dtype))
+    return flat(input, (generator or default_generator).bernoulli_each(p).astype(p.dtype))
 
 
 def multinomial(

@@ -219,7 +219,10 @@ def apply(self: Any, row: Primitive, args: tuple[Any, ...], named: dict[str, Any
                 alike = False
         bit += bit
     if not alike or (dtype is not _FLOAT32 and dtype not in _PLAIN):
-        arrays = _prepared(row, args, arrays)
+        prepared = _prepared(row, args, arrays)
+        if not row.exact and any(x.__class__ is _ndarray and x.dtype.kind == "V" for x in arrays):
+            return _in_float32(row, args, arrays, settings)
+        arrays = prepared
     try:
         out = row.forward(*arrays, *settings)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
@@ -242,6 +245,15 @@ def apply(self: Any, row: Primitive, args: tuple[Any, ...], named: dict[str, Any
     elif mode.inference and result._view is None:
         result._cell = None
     return result
+
+
+def _in_float32(row: Primitive, args: tuple[Any, ...], arrays: list[Any], settings: tuple[Any, ...]) -> Any:
+    """Run a row on bfloat16 as PyTorch does: computed in float32, and the result rounded."""
+    wide = (x.to(dtypes.float32) if isinstance(x, _Tensor) and x._array.dtype.kind == "V" else x for x in args)
+    out = row.call(*wide, **dict(zip(row.settings, settings, strict=True)))
+    asked = row.dtype_at is not None and settings[row.dtype_at - len(args)] is not None
+    narrow = common_dtype([x for x in arrays if x is not None])
+    return out.to(narrow) if narrow.numpy.kind == "V" and out.dtype is dtypes.float32 and not asked else out
 
 
 def record(plan: Plan, args: Any, nodes: Any, frame: tuple[Any, ...], result: Tensor) -> None:

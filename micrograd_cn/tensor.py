@@ -6,6 +6,7 @@ what it can become in `micrograd_cn.conversions`, and its mathematics in the tab
 
 from __future__ import annotations
 
+import math
 import warnings
 import weakref
 from collections.abc import Callable
@@ -56,11 +57,7 @@ class Tensor(Conversions):
     __array_priority__ = 1000
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        array: np.ndarray[Any, Any]
-        if len(args) == 1 and not isinstance(args[0], (int, Size)):
-            array = np.array(args[0]._array if isinstance(args[0], Tensor) else args[0], dtypes._default.numpy)
-        else:
-            array = np.empty((args[0] if isinstance(args[0], Size) else args) if args else 0, dtypes._default.numpy)
+        array = legacy_array(args, dtypes._default)
         return wrap(array) if cls is Tensor else wrap(array)._as_subclass(cls)
 
     def _as_subclass(self, cls: type) -> Any:
@@ -118,6 +115,23 @@ class Tensor(Conversions):
             )
         return self.transpose(-2, -1)
 
+    @property
+    def H(self) -> Tensor:
+        """The transpose of a matrix, which for real numbers is the adjoint."""
+        if self.ndim not in (0, 2):
+            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.")
+        return self.T
+
+    @property
+    def mH(self) -> Tensor:
+        """As ``mT``, since the numbers are real."""
+        return self.mT
+
+    @property
+    def real(self) -> Tensor:
+        """The tensor itself, since the numbers are real."""
+        return self
+
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of the dimension ``dim``."""
         if dim is None:
@@ -139,7 +153,10 @@ class Tensor(Conversions):
 
     def stride(self, dim: int | None = None) -> Any:
         """How many elements of memory lie between neighbours along each dimension, or along ``dim``."""
-        strides = tuple(s // self._array.itemsize for s in self._array.strides)
+        a = self._array
+        strides = tuple(s // a.itemsize for s in a.strides)
+        if not a.size:  # NumPy says 0
+            strides = tuple(math.prod(max(n, 1) for n in a.shape[i + 1 :]) for i in range(a.ndim))
         return strides if dim is None else strides[dim]
 
     def element_size(self) -> int:
@@ -157,8 +174,8 @@ class Tensor(Conversions):
         return self._array.itemsize
 
     def is_floating_point(self) -> bool:
-        """True for float16, float32 and float64."""
-        return self._array.dtype.kind == "f"
+        """True for float16, bfloat16, float32 and float64."""
+        return self._array.dtype.kind in "fV"
 
     def is_complex(self) -> bool:
         """True for complex64 and complex128."""
@@ -208,7 +225,7 @@ class Tensor(Conversions):
         if not isinstance(requires_grad, bool):
             raise TypeError(f"requires_grad must be bool, not {type(requires_grad).__name__}")
         node = self._current()
-        if requires_grad and self._array.dtype.kind not in "fc":
+        if requires_grad and self._array.dtype.kind not in "fcV":
             raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.dtype}")
         if node is not None and not isinstance(node, Leaf):
             if not requires_grad:
@@ -336,7 +353,8 @@ class Tensor(Conversions):
                     f"grad can be implicitly created only for scalar outputs, not for shape {list(self.shape)}: "
                     "reduce it first, for instance with .sum(), or pass gradient="
                 )
-            gradient = _ONE.get(self._array.dtype) if not self._array.ndim else np.ones_like(self._array)
+            one = _ONE.get(self._array.dtype) if not self._array.ndim else None
+            gradient = np.ones_like(self._array) if one is None else one
             return node, wrap(np.asarray(gradient)) if create_graph else gradient
         if not isinstance(gradient, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
@@ -437,6 +455,24 @@ class Tensor(Conversions):
             node.after = {}
             node.hooks = node.hooks or {}  # a leaf with hooks waits for its total
         return Handle(node.after, hook)
+
+
+def legacy_array(args: tuple[Any, ...], dtype: dtypes.dtype) -> np.ndarray[Any, Any]:
+    """What PyTorch's oldest constructors make: of sizes an empty array, of a sequence or tensor one of its numbers.
+
+    Raises:
+        TypeError: for a number that is no size, and for a tensor of another type.
+    """
+    if len(args) != 1 or isinstance(args[0], (int, Size)):
+        return np.empty((args[0] if isinstance(args[0], Size) else args) if args else 0, dtype.numpy)
+    data = args[0]
+    if isinstance(data, Tensor):
+        if data.dtype is not dtype:
+            raise TypeError(f"expected a tensor of {dtype}, got {data.dtype}; convert it with .to({dtype})")
+        return data._array
+    if not hasattr(data, "__len__"):
+        raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
+    return np.array(data).astype(dtype.numpy)
 
 
 _ONE = {d.numpy: d.numpy.type(1) for d in dtypes.ALL}

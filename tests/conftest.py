@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests import parity_table
+
 
 @pytest.fixture(params=["micrograd_cn", "torch"])
 def T(request):
@@ -20,3 +22,11 @@ def x(T):
 def raises(match, kind=RuntimeError):
     """Expect an error whose message matches; an empty ``match`` takes any."""
     return pytest.raises(kind, match=match or None)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Ends the session with the table of what agrees with PyTorch's databases."""
+    reports = [r for found in terminalreporter.stats.values() for r in found if getattr(r, "when", None) == "call"]
+    if table := parity_table.lines(p for r in reports for p in r.user_properties):
+        terminalreporter.write_sep("-", "samples of PyTorch's databases")
+        terminalreporter.write("\n".join(table) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ class Unsupported(Exception):
 def ours(x: Any) -> Any:
     """PyTorch's data, also within lists and dictionaries, as ours: a copy with the same layout in memory."""
     if isinstance(x, torch.Tensor):
-        if x.dtype not in DTYPES or x.layout != torch.strided:
+        if x.dtype not in DTYPES or x.layout != torch.strided or x.device.type != "cpu":
             raise Unsupported(x.dtype)
         array = np.array(x.detach().numpy(), order="K", copy=True)
         return mt.Tensor._wrap(array).requires_grad_(x.requires_grad)
@@ -33,19 +34,48 @@ def ours(x: Any) -> Any:
         return DTYPES[x]
     if isinstance(x, torch.Size):
         return mt.Size(x)
+    if hasattr(x, "_fields"):
+        return our_class(type(x))(*map(ours, x))
     if isinstance(x, (list, tuple)):
         return type(x)(ours(i) for i in x)
     if isinstance(x, dict):
         return {name: ours(v) for name, v in x.items()}
+    if dataclasses.is_dataclass(x):
+        return our_class(type(x))(**{f.name: ours(getattr(x, f.name)) for f in dataclasses.fields(x)})
+    if isinstance(x, torch.nn.TransformerEncoderLayer):
+        return our_encoder_layer(x)
+    if isinstance(x, torch.nn.PairwiseDistance):
+        return mt.nn.PairwiseDistance()
+    if callable(x) and hasattr(mt.nn.functional, getattr(x, "__name__", "")):
+        return getattr(mt.nn.functional, x.__name__)
     if isinstance(x, (torch.memory_format, torch.layout, torch.Generator)):
         raise Unsupported(x)
     return x
+
+
+def our_class(theirs: type) -> type:
+    """The class that goes by the same name here."""
+    rooms = (mt.nn, getattr(mt.nn.utils, "rnn", None)) if hasattr(mt.nn, "utils") else (mt.nn,)
+    return next(getattr(room, theirs.__name__) for room in rooms if hasattr(room, theirs.__name__))
+
+
+def our_encoder_layer(x: torch.nn.TransformerEncoderLayer) -> Any:
+    """An encoder layer with the same options and parameters."""
+    attention, first = x.self_attn, x.linear1
+    mine = mt.nn.TransformerEncoderLayer(
+        attention.embed_dim, attention.num_heads, first.out_features, x.dropout.p, ours(x.activation), x.norm1.eps,
+        attention.batch_first, x.norm_first, bias=first.bias is not None, dtype=ours(first.weight.dtype),
+    )  # fmt: skip
+    mine.load_state_dict({name: ours(v) for name, v in x.state_dict().items()})
+    return mine.train(x.training)
 
 
 def fresh(x: Any) -> Any:
     """A copy of PyTorch's data, so that what is done in place on one does not show in the other."""
     if isinstance(x, torch.Tensor):
         return x.detach().clone().requires_grad_(x.requires_grad)
+    if hasattr(x, "_fields"):
+        return type(x)(*map(fresh, x))
     if isinstance(x, (list, tuple)) and not isinstance(x, torch.Size):
         return type(x)(fresh(i) for i in x)
     return {name: fresh(v) for name, v in x.items()} if isinstance(x, dict) else x
@@ -95,11 +125,11 @@ def difference(theirs: Any, mine: Any, rtol: float = 1e-6, atol: float = 1e-7) -
     return None if type(theirs) is type(mine) and theirs == mine else f"{mine!r:.200} for {theirs!r:.200}"
 
 
-def outcome(theirs: tuple[Any, Exception | None], mine: tuple[Any, Exception | None]) -> str | None:
+def outcome(theirs: Any, mine: Any, rtol: float = 1e-6, atol: float = 1e-7) -> str | None:
     """How two outcomes of `attempt` differ: a result for an error, an error of another kind, or the results."""
     (a, wanted), (b, error) = theirs, mine
     if wanted is None and error is None:
-        return difference(a, b)
+        return difference(a, b, rtol, atol)
     if wanted is None:
         return f"raises {error!r:.300}"
     kind = next((k for k in KINDS if isinstance(wanted, k)), Exception)
@@ -108,7 +138,9 @@ def outcome(theirs: tuple[Any, Exception | None], mine: tuple[Any, Exception | N
     return f"{f'raises {error!r:.200}' if error else f'{b!r:.80}'} where PyTorch raises {wanted!r:.200}"
 
 
-def first_and_second(module: Any, outputs: list[Any], inputs: list[Any], seed: int = 0) -> list[Any]:
+def first_and_second(
+    module: Any, outputs: list[Any], inputs: list[Any], seed: int = 0, *, second: bool = True
+) -> list[Any]:
     """The gradients by ``inputs`` of a random combination of ``outputs``, and those of such a one of the gradients."""
     rng = np.random.default_rng(seed)
 
@@ -125,7 +157,9 @@ def first_and_second(module: Any, outputs: list[Any], inputs: list[Any], seed: i
         pairs = zip(found, inputs, strict=True)
         return [module.zeros(tuple(x.shape), dtype=x.dtype) if g is None else g for g, x in pairs]
 
-    first = by_inputs(outputs, True)
+    first = by_inputs(outputs, second)
+    if not second:
+        return first
     # Where a gradient is constant the one side may know it and the other not: compare a sum, which both have.
     total = sum(((g * weights(g)).sum() for g in first), module.zeros((), dtype=first[0].dtype))
     return [*first, *by_inputs([total], False)]

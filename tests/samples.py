@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.ops import indexing, shape
+from micrograd_cn.ops import indexing, pooling, shape
+from micrograd_cn.ops.convolution import Geometry
 from micrograd_cn.ops.table import Primitive
 
 Sample = tuple[list[np.ndarray], tuple[Any, ...]]
@@ -26,7 +27,7 @@ SETTINGS: dict[str, tuple[tuple[Any, ...], ...]] = {
     "leaky_relu": ((0.3,),),
     "elu": ((2.0, 1.5, 0.5),),
     "softplus": ((2.0, 1.0),),
-    "gelu": (("tanh",),),
+    "gelu": (("tanh", None),),
 }
 
 
@@ -73,7 +74,17 @@ def _plain(*cases: tuple[Any, ...], draw: Callable[..., np.ndarray] = numbers) -
 
 def _several(*cases: tuple[Any, ...], low: float = -2.0, high: float = 2.0) -> Callable[..., list[Sample]]:
     """Samples from cases ``(shapes of the inputs, *settings)`` of a row with several inputs."""
-    return lambda rng: [([numbers(rng, s, low, high) for s in case[0]], tuple(case[1:])) for case in cases]
+    return lambda rng: [
+        ([None if s is None else numbers(rng, s, low, high) for s in case[0]], tuple(case[1:])) for case in cases
+    ]
+
+
+def _regular(*shapes: tuple[int, ...]) -> Callable[..., list[Sample]]:
+    """Samples of matrices far from singular."""
+    return lambda rng: [([numbers(rng, s) + 3 * np.eye(*s[-2:])], ()) for s in shapes]
+
+
+_SQUARE, _TALL = ((3, 3), (2, 2, 2)), ((3, 3), (4, 2), (2, 3, 2))
 
 
 def _conditional(rng: np.random.Generator) -> list[Sample]:
@@ -119,6 +130,55 @@ _LAST = (Ellipsis, slice(None, None, 2))
 _PICKED = (((3, 2), (_ROWS, Ellipsis)), ((3, 2), (_ROWS, _COLUMNS)), ((3, 2), (_MASK,)), ((3, 4), (slice(1, 3), _ROWS)))
 _ONE_LEFT = (Ellipsis, slice(0, 1))
 _DIAGONAL_VIEW = ((shape.transpose, (0, 1)), (indexing.slice_, (_ONE_LEFT,)))
+# Windows apart and overlapping, with padding and dilation, and some that reach over the end.
+_WINDOWS = (
+    pooling.Window((2, 2), (2, 2), (0, 0), (1, 1), (4, 6), (2, 3)),
+    pooling.Window((3,), (2,), (1,), (1,), (6,), (4,)),
+    pooling.Window((2, 3), (1, 2), (0, 1), (2, 1), (4, 4), (2, 2)),
+    pooling.Window((2,), (3,), (0,), (1,), (7,), (2,)),
+)
+# A row of the matrix is empty, a column is used twice.
+_LINKS = pooling.Links(np.array([2, 0, 2, 3]), np.array([1, 1, 0, 2]), (4, 3), np.array([0.5, 2.0, -1.0, 3.0]))
+
+
+def _pooled(choose: bool) -> Callable[..., list[Sample]]:
+    """Samples of the rows that take the outputs of windows, with codes of places in them if ``choose``."""
+
+    def make(rng: np.random.Generator) -> list[Sample]:
+        found: list[Sample] = []
+        for w in _WINDOWS:
+            x = numbers(rng, (2, *w.out))
+            code = pooling.winners(y := distinct(rng, (2, *w.sizes)), pooling.window_max(y, w), w)
+            found.append(([x, code], (w,)) if choose else ([x], (w, 3)))
+        return found
+
+    return make
+
+
+# Convolutions: the shapes of images, kernel and results, and how windows move.
+_CONVOLUTIONS = (
+    ((2, 2, 4), (3, 2, 2), (2, 3, 3), Geometry((1,), (0,), (1,), 1)),
+    ((1, 2, 5), (4, 1, 2), (1, 4, 3), Geometry((2,), (1,), (2,), 2)),
+    ((2, 1, 4, 5), (2, 1, 3, 2), (2, 2, 4, 5), Geometry((1, 1), (1, 0), (1, 1), 1)),
+    ((1, 2, 3, 4), (2, 1, 2, 2), (1, 2, 2, 2), Geometry((2, 1), (1, 0), (1, 3), 2)),
+    ((1, 1, 3, 2, 3), (1, 1, 2, 2, 1), (1, 1, 2, 1, 3), Geometry((1, 1, 1), (0, 0, 0), (1, 1, 1), 1)),
+)
+
+
+def _convolutions(first: int, second: int, result: int, bias: bool = True) -> Callable[..., list[Sample]]:
+    """Samples of a row that makes the ``result`` of the three shapes above from the two others."""
+
+    def make(rng: np.random.Generator) -> list[Sample]:
+        found: list[Sample] = []
+        for *shapes, geometry in _CONVOLUTIONS:
+            inputs: list[Any] = [numbers(rng, shapes[first]), numbers(rng, shapes[second])]
+            channels = shapes[result][1]
+            inputs += [numbers(rng, (channels,)) if len(found) % 2 == 0 else None] if bias else []
+            found.append((inputs, (shapes[result][2:], geometry)))
+        return found
+
+    return make
+
 
 STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     "gated": lambda rng: [
@@ -145,6 +205,7 @@ STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     ),
     "cumsum": _plain(((), 0, None), ((3,), 0, None), ((2, 3), -1, None), ((0, 2), 0, None)),
     "cumprod": _running_factors,
+    "logcumsumexp": _plain(((), 0), ((4,), 0), ((2, 3), -1)),
     # picking and putting
     "put": _plain(
         ((4, 2), (_ROWS, Ellipsis), (3, 2)), ((4,), (_ROWS, _COLUMNS), (3, 2)), ((3, 2), _LAST, (3, 4)),
@@ -170,7 +231,20 @@ STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     "clone": _plain(((),), ((2, 3),)),
     "cast": _plain(((), np.dtype(np.float64)), ((2, 3), np.dtype(np.float64))),
     "output": lambda rng: [],  # the engine's own way out of a Function with several results; test_function covers it
+    # computed elsewhere: that the gradient is another than that of the values is their purpose
+    "corrected": lambda rng: [], "underivable": lambda rng: [], "flat": _plain(((2, 3), np.ones((2, 3)))),
+    # matrices; those read from one triangle are differentiated in test_linalg
+    **dict.fromkeys(("linalg_inv", "linalg_det", "linalg_cofactors", "linalg_logabsdet"), _regular(*_SQUARE)),
+    **dict.fromkeys(("linalg_qr", "linalg_svd", "linalg_svdvals"), _regular(*_TALL)),
+    **dict.fromkeys(("linalg_cholesky", "linalg_eigh", "linalg_eigvalsh"), lambda rng: []),
+    "linalg_matrix_exp": _plain(((2, 2),), ((2, 3, 3),)),
+    "linalg_pinv": lambda rng: [(x, (1e-15, False)) for x, _ in _regular((3, 2), (2, 3))(rng)],
+    "linalg_solve": lambda rng: [
+        ([a[0], numbers(rng, (*a[0].shape[:-2], 3, 2))], ()) for a, _ in _regular((3, 3), (2, 3, 3))(rng)
+    ],
     # shapes
+    "unfold": _plain(((5,), 0, 3, 1), ((2, 5), 1, 2, 2), ((), 0, 1, 1)),
+    "as_strided": _plain(((3, 4), (2, 2), (4, 1), 1), ((4,), (2, 2), (1, 1), None)),
     "view": _plain(((2, 3), (3, 2)), ((), (1, 1)), ((2, 3), (-1,)), ((0, 2), (0, 4))),
     "permute": _plain(((), ()), ((2, 3), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4), (-1, 0, -2))),
     "transpose": _plain(((2, 3), 0, 1), ((2, 3, 4), -1, 0)),
@@ -194,7 +268,13 @@ STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
         (((2, 3), (3, 4)), ("ij", "jk"), "ik"), (((2, 3), (3, 4)), ("ij", "jk"), "k"), (((3, 3),), ("ii",), "i"),
         (((3, 3),), ("ii",), ""), (((2, 3), (3,), (2, 4)), ("ij", "j", "ik"), "kj"), (((2, 2, 3),), ("iij",), "j"),
     ),
+    "attention_weights": _several(
+        (((2, 3), (4, 3), (2, 4)), 0.7, False), (((2, 3, 2), (1, 3, 2), (3, 3)), 1.0, True),
+        (((1, 2), (3, 2), (3,)), 1.0, False), (((0, 2), (3, 2), (0, 3)), 0.5, True),
+    ),
     "linear": _several((((2, 3), (4, 3), (4,)),), (((3,), (2, 3), (2,)),), (((2, 2, 3), (1, 3), (1,)),)),
+    "convolve": _convolutions(0, 1, 2), "spread": _convolutions(2, 1, 0),
+    "correlate": _convolutions(0, 2, 1, bias=False),
     # networks and losses
     "softmax": _plain(((4,), 0), ((2, 3), -1), ((2, 3, 2), 1), ((), 0)),
     "log_softmax": _plain(((4,), 0), ((2, 3), -1), ((2, 3, 2), 1), ((), 0)),
@@ -205,7 +285,36 @@ STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     "binary_cross_entropy_with_logits": _several(
         *((((2, 3), (2, 3)), r, w) for r in ("mean", "sum", "none") for w in (None, np.array([0.5, 1.0, 2.0])))
     ),
+    "batch_norm": _several(
+        (((3, 2), (2,), (2,)), (0,), (2,), 1e-5, True, None),
+        (((2, 3, 2, 2), (3,), (3,)), (0, 2, 3), (3, 1, 1), 0.1, True, None),
+        (((2, 2, 3), None, (2,)), (2,), (2, 1), 1e-5, True, None),
+        (((2, 2, 3), (2,), None), (0, 2), (2, 1), 1e-5, True, None),
+    ),
+    "layer_norm": _several(
+        (((3, 4), (4,), (4,)), (1,), (4,), 1e-5, True, None),
+        (((2, 2, 3), (2, 3), None), (1, 2), (2, 3), 0.1, True, None),
+        (((4,), (4,), (4,)), (0,), (4,), 1e-5, True, None), (((0, 4), (4,), (4,)), (1,), (4,), 1e-5, True, None),
+    ),
+    "group_norm": _several((((2, 2, 3, 2), (6,), (6,)), (2, 3), (2, 3, 1), 1e-5, True, None)),
+    "rms_norm": _several(
+        (((3, 4), (4,), None), (1,), (4,), 1e-5, False, None), (((2, 3), None, None), (1,), (3,), 0.1, False, None)
+    ),
+    "embedding": _plain(((4, 3), np.array([[1, 3], [1, 0]]), -1, False), ((4, 3), np.array(2), -1, False)),
     "nll_loss": _losses(
         ((4, 3), (None, 4, "mean")), ((4, 3), (np.array([0.5, 0, 2.0, 1]), 1, "sum")), ((4, 3), (None, 1, "none")),
     ),
+    # windows
+    "linked": _plain(
+        ((3,), _LINKS, 0), ((2, 3, 2), _LINKS, 1), ((2, 4), _LINKS.T, 1),
+        ((3, 2), pooling.Links(np.arange(4), np.array([2, 0, 0, 1]), (4, 3)), 0),
+    ),
+    "padded": _plain(((2, 3), (slice(0, 2), slice(1, 4)), (2, 6), 1.5), ((), (), (), 0)),
+    "window_mean": _plain(*(((2, *w.sizes), w, 2 + np.arange(w.out[-1])) for w in _WINDOWS)),
+    "window_spread": _pooled(False),
+    "window_max": _plain(*(((2, *w.sizes), w) for w in _WINDOWS), draw=distinct),
+    "max_spread": _pooled(True),
+    "max_pick": lambda rng: [
+        ([numbers(rng, (2, *w.sizes)), code], (w,)) for (_, code), (w,) in _pooled(True)(rng)
+    ],
 }  # fmt: skip

@@ -289,7 +289,8 @@ x.softmax(5) ; x.softmax(0, dtype=T.float32) ; T.softmax(x, dim=0) ; (x > .5).al
 x.count_nonzero(0) ; x.nonzero() ; (x > .5).nonzero(as_tuple=True) ; x.all() ; x.any() ; x.norm() ; x.norm(1) ;
 x.norm(3) ; x.norm(.5, 0) ; x.norm(inf) ; x.norm(-inf, -1) ; x.norm(0) ; x.norm("fro") ; x.norm("foo") ;
 T.norm(x, p=2, dim=-1, keepdim=True) ; x.norm(dim=(0, 1)) ; x.median(-1) ; x.argsort(-1) ; x.diff() ;
-x.mean(0).mean() ; x.sort(0) ; T.std_mean(x, -1) ; T.var_mean(x, dim=0, correction=0)
+x.mean(0).mean() ; x.sum().is_nonzero() ; x.is_nonzero() ; x.sort(0) ; T.std_mean(x, -1) ;
+T.var_mean(x, dim=0, correction=0)
 """
 FREEDOM = """
 correction=0 ; correction=1 ; correction=2 ; correction=.5 ; unbiased=False ; unbiased=True ; False ; 0, False ;

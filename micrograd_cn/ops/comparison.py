@@ -131,6 +131,14 @@ def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, e
 
 
 @composed
+def is_nonzero(input: Any) -> bool:
+    """True if the single element is not 0."""
+    if input.numel() != 1:
+        raise RuntimeError(f"Boolean value of Tensor with {input.numel()} values is ambiguous")
+    return bool(input)
+
+
+@composed
 def equal(input: Any, other: Any) -> bool:
     """True if shape and all elements are the same."""
     if not hasattr(other, "_raw"):

@@ -301,9 +301,14 @@ def atan(x: Any) -> Any:
     return np.arctan(x)
 
 
+def _over_square(x: Any, y: Any) -> Any:
+    """``1 / (x² + y²)``, and 0 where both are 0."""
+    return np.where((x == 0) & (y == 0), 0, np.divide(1, x * x + y * y))
+
+
 @floating(
-    lambda g, x, y: g * (y / (x * x + y * y)),
-    lambda g, x, y: g * (-x / (x * x + y * y)),
+    lambda g, x, y: g * (y * _over_square(x, y)),
+    lambda g, x, y: g * (-x * _over_square(x, y)),
     numpy=(np.arctan2,),
     domain=(POSITIVE, POSITIVE),
 )
@@ -364,8 +369,8 @@ def hypot(x: Any, y: Any) -> Any:
 
 @elementwise(lambda g: np.zeros_like(g), numpy=(np.sign,), domain=(POSITIVE,))
 def sign(x: Any) -> Any:
-    """-1, 0 or 1; a bool stays as it is."""
-    return x.copy() if x.dtype.kind == "b" else np.sign(x)
+    """-1, 0 or 1, and 0 for NaN; a bool stays as it is."""
+    return x.copy() if x.dtype.kind == "b" else np.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
 @numeric(lambda g: np.zeros_like(g), numpy=(np.floor,), domain=((0.1, 0.9),))

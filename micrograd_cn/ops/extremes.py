@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 import numpy as np
 
@@ -12,18 +13,17 @@ from micrograd_cn.ops.indexing import along, put_back
 from micrograd_cn.ops.table import composed, primitive
 
 
-class ReturnType(NamedTuple):
-    """What ``max(dim)`` and its like return: the elements, and the positions (int64) where they stood."""
+def return_type(name: str, fields: str = "values indices") -> Any:
+    """The tuple with names that ``torch.<name>`` returns."""
 
-    values: Any
-    indices: Any
+    def shown(self: Any) -> str:
+        parts = ",\n".join(f"{field}={part!r}" for field, part in zip(self._fields, self, strict=True))
+        return f"torch.return_types.{name}(\n{parts})"
 
-    def __repr__(self) -> str:
-        return f"torch.return_types.{type(self).__name__}(\nvalues={self.values!r},\nindices={self.indices!r})"
+    return type(name, (namedtuple(name, fields),), {"__slots__": (), "__repr__": shown})
 
 
-_MAX = type("max", (ReturnType,), {"__slots__": ()})
-_MIN = type("min", (ReturnType,), {"__slots__": ()})
+_MAX, _MIN = return_type("max"), return_type("min")
 
 
 @primitive(put_back, backward_name="MaxBackward0")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from micrograd_cn.dtypes import int64
 from micrograd_cn.ops.shape import (
     axis_index,
     cat,
@@ -14,10 +16,13 @@ from micrograd_cn.ops.shape import (
     diagonal as diagonal_of,
     expand,
     flip,
+    need,
     on_diagonal,
     sizes,
+    stack,
+    transpose,
     view,
-)
+)  # fmt: skip
 from micrograd_cn.ops.table import composed
 
 # --- more of the same --------------------------------------------------------------------------------------------
@@ -99,6 +104,11 @@ def atleast_2d(*tensors: Any) -> Any:
     return _each(tensors, lambda x: x if len(x.shape) > 1 else view(x, (1, -1)))
 
 
+def atleast_3d(*tensors: Any) -> Any:
+    """The tensor, or all of several in a tuple, with at least three dimensions: ``(n,)`` becomes ``(1, n, 1)``."""
+    return _each(tensors, lambda x: x if len(x.shape) > 2 else view(x, (*atleast_2d(x).shape, 1)))
+
+
 def _some(name: str, tensors: Sequence[Any]) -> tuple[Any, ...]:
     if not tensors:
         raise RuntimeError(f"{name} expects a non-empty TensorList")
@@ -116,9 +126,105 @@ def vstack(tensors: Sequence[Any]) -> Any:
     return cat(atleast_2d(_some("vstack", tensors)), 0)
 
 
+def dstack(tensors: Sequence[Any]) -> Any:
+    """Tensors behind each other: joined along the third dimension."""
+    return cat(atleast_3d(_some("dstack", tensors)), 2)
+
+
 def column_stack(tensors: Sequence[Any]) -> Any:
     """Tensors side by side, vectors as columns."""
     return hstack([x if len(x.shape) > 1 else view(x, (-1, 1)) for x in tensors])
+
+
+@composed
+def tensor_split(input: Any, indices_or_sections: Any = None, dim: int = 0, **named: Any) -> tuple[Any, ...]:
+    """``input`` cut along ``dim`` into that many views of almost equal length, or before each of the indices."""
+    cuts = named.get("sections", named.get("indices", indices_or_sections))
+    dim = axis_index(dim, len(input.shape))
+    need(input.shape, "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    if hasattr(cuts, "_raw"):
+        fits = cuts.dtype is int64 and len(cuts.shape) < 2
+        need(fits, f"tensor_split expected indices or sections of int64, 0- or 1-dimensional, got {cuts}")
+        cuts = cuts.tolist()
+    n = input.shape[dim]
+    if not isinstance(cuts, (int, list, tuple)):
+        raise TypeError(f"tensor_split takes a number of sections or a list of indices, got {cuts!r}")
+    if isinstance(cuts, int):
+        need(cuts > 0, f"number of sections must be larger than 0, got {cuts}")
+        short, longer = divmod(n, cuts)
+        cuts = [i * short + min(i, longer) for i in range(1, cuts)]
+    ends = [0, *cuts, n]
+    return tuple(input[(slice(None),) * dim + (slice(a, b),)] for a, b in itertools.pairwise(ends))
+
+
+def _cut(name: str, ndim: int, dim: int) -> Callable[..., Any]:
+    def split(input: Any, indices_or_sections: Any = None, **named: Any) -> tuple[Any, ...]:
+        need(len(input.shape) >= ndim, f"torch.{name} requires at least {ndim} dimensions, got {len(input.shape)}")
+        along = 0 if len(input.shape) == 1 else dim
+        cuts = named.get("sections", named.get("indices", indices_or_sections))
+        fits = not isinstance(cuts, int) or (cuts > 0 and input.shape[along] % cuts == 0)
+        need(fits, f"torch.{name} cannot split {input.shape[along]} evenly into {cuts} along dim {along}")
+        return tensor_split(input, cuts, along)
+
+    split.__doc__ = f"`tensor_split` along dimension {dim}, into equal parts or at indices."
+    return composed(split, name=name)
+
+
+hsplit, vsplit, dsplit = _cut("hsplit", 1, 1), _cut("vsplit", 2, 0), _cut("dsplit", 3, 2)
+
+
+@composed
+def rot90(input: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
+    """``input`` turned by ``k`` quarters from the first towards the second of ``dims``."""
+    fits = len(dims) == 2 and len(input.shape) > 1 and abs(dims[0] - dims[1]) not in (0, len(input.shape))
+    need(fits, f"rot90 takes 2 different dims of at least 2, got {dims} for shape {list(input.shape)}")
+    first, second = (axis_index(d, len(input.shape)) for d in dims)
+    turned = flip(input, ((), (second,), (first, second), (first,))[k % 4])
+    return transpose(turned, first, second) if k % 2 else turned
+
+
+# --- products of shapes ------------------------------------------------------------------------------------------
+
+
+def block_diag(*tensors: Any) -> Any:
+    """Matrices (vectors as rows, numbers as 1 × 1) one after the other on the diagonal, zero elsewhere."""
+    tensors = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    dims = [len(x.shape) for x in tensors]
+    need(max(dims) < 3, f"torch.block_diag: Input tensors must have 2 or fewer dimensions, got {dims}")
+    blocks = atleast_2d(tensors)
+    widths = [x.shape[1] for x in blocks]
+    rows = []
+    for i, x in enumerate(blocks):
+        before, behind = (x._constant(np.zeros((x.shape[0], sum(w)), bool)) for w in (widths[:i], widths[i + 1 :]))
+        rows.append(cat((before, x, behind), 1))
+    return cat(rows, 0)
+
+
+def cartesian_prod(*tensors: Any) -> Any:
+    """Every combination of one element of each vector, a row each."""
+    dims = [len(x.shape) for x in tensors]
+    need(set(dims) == {1}, f"cartesian_prod expects vectors, but got {dims} dimensions")
+    n, shape = len(tensors), tuple(x.shape[0] for x in tensors)
+    columns = [expand(view(x, (-1,) + (1,) * (n - 1 - i)), shape) for i, x in enumerate(tensors)]
+    return tensors[0] if n == 1 else stack([view(x, (-1,)) for x in columns], 1)
+
+
+def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
+    """Every choice of ``r`` elements of a vector in their order, a row each."""
+    need(len(input.shape) == 1 and r >= 0, f"combinations takes a vector and r >= 0, got {list(input.shape)}, {r=}")
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    rows = np.array(list(choose(range(input.shape[0]), r)), np.int64).reshape(-1, r)
+    return input[rows] if r else input[:0]
+
+
+@composed
+def kron(input: Any, other: Any) -> Any:
+    """Kronecker's product: every element of ``input`` times all of ``other``, laid out as blocks."""
+    n = max(len(input.shape), len(other.shape))
+    a, b = ((1,) * (n - len(x.shape)) + tuple(x.shape) for x in (input, other))
+    left = view(input, tuple(m for length in a for m in (length, 1)))
+    right = view(other, tuple(m for length in b for m in (1, length)))
+    return view(left * right, tuple(p * q for p, q in zip(a, b, strict=True)))
 
 
 @composed
@@ -162,6 +268,12 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
     for dim in sorted((dim1, dim2)):
         size.insert(dim, side)
     return on_diagonal(input, tuple(size), offset, dim1, dim2)
+
+
+@composed
+def diagflat(input: Any, offset: int = 0) -> Any:
+    """All elements of ``input`` on a diagonal of a square matrix of zeros."""
+    return diag_embed(view(input, (-1,)), offset)
 
 
 @composed

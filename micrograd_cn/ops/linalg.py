@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd_cn.dtypes import int64, to_numpy
 from micrograd_cn.ops.shape import axis_index, permute, view
 from micrograd_cn.ops.table import composed, primitive
 
@@ -116,15 +117,32 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1
 
 
 @composed
+def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """``beta * input + alpha * outer(vec1, vec2)`` for two vectors."""
+    return _plus(input, outer(vec1, vec2), *_whole(input, beta, alpha))
+
+
+@composed
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """``beta * input + alpha * (batch1 @ batch2).sum(0)`` for batches of matrices."""
+    return _plus(input, bmm(batch1, batch2).sum(0, dtype=input.dtype), *_whole(input, beta, alpha))
+
+
+@composed
 def addmv(input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """``beta * input + alpha * (mat @ vec)`` for a matrix and a vector."""
-    return _plus(input, mv(mat, vec), beta, alpha)
+    return _plus(input, mv(mat, vec), *_whole(input, beta, alpha))
 
 
 @composed
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """``beta * input + alpha * (batch1 @ batch2)`` for batches of matrices."""
-    return _plus(input, bmm(batch1, batch2), beta, alpha)
+    return _plus(input, bmm(batch1, batch2), *_whole(input, beta, alpha))
+
+
+def _whole(input: Any, *factors: float) -> tuple[float, ...]:
+    """The factors in the type of ``input``: integers take their whole part."""
+    return tuple(map({"f": float, "b": bool}.get(to_numpy(input.dtype).kind, int), factors))
 
 
 def _plus(input: Any, product: Any, beta: float, alpha: float) -> Any:
@@ -159,6 +177,11 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     if isinstance(dims, int):
         dims = (range(len(a.shape) - dims, len(a.shape)), range(dims))
     left, right = ([axis_index(d, len(x.shape)) for d in ds] for x, ds in zip((a, b), dims, strict=True))
+    # A length 1 meets any other, whose elements it multiplies all.
+    one, other = ([x.shape[d] for d in ds] for x, ds in ((a, left), (b, right)))
+    if len(one) == len(other):
+        a = a.sum([d for d, m in zip(left, other, strict=True) if m == 1], True, a.dtype) if 1 in other else a
+        b = b.sum([d for d, n in zip(right, one, strict=True) if n == 1], True, b.dtype) if 1 in one else b
     if [a.shape[d] for d in left] != [b.shape[d] for d in right]:
         raise RuntimeError(
             f"contracted dimensions need to match, but first has size {[a.shape[d] for d in left]} in dims {left} and "
@@ -216,6 +239,8 @@ def einsum(equation: str, *operands: Any) -> Any:
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     terms, out = _parse(equation.replace(" ", ""), [len(x.shape) for x in operands])
+    if len(terms) == 1 and set(terms[0]) > set(out) and to_numpy(operands[0].dtype).kind in "biu":
+        operands = (operands[0].to(int64),)
     sizes: dict[str, int] = {}
     for x, term in zip(operands, terms, strict=True):
         for c, n in zip(term, x.shape, strict=True):

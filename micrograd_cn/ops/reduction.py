@@ -276,25 +276,26 @@ def logsumexp(x: Any, dim: Dims, keepdim: bool = False) -> Any:
     return out if keepdim else np.squeeze(out, axis)
 
 
-def _norm_slope(x: Any, out: Any, ord: float, dim: Any) -> Any:
-    """The derivative of the norm by each element; ``out`` stands against ``x``."""
+def _norm_rule(g: Any, x: Any, out: Any, ord: float, dim: Any, keepdim: bool) -> Any:
+    # Where everything is 0 so is the gradient, and the second one NaN or 0 where PyTorch's is.
+    g, out = _open(g, x.shape, dim, keepdim), _open(out, x.shape, dim, keepdim)
     if ord == 0:
         return np.zeros_like(x)
     if ord == 1:
-        return np.sign(x)
+        return g * np.sign(x)
     if ord == 2:
-        return x / np.where(out == 0, 1, out)
+        return g * np.where(out == 0, 0, x / out)
     if math.isinf(ord):
         attained = np.abs(x) == out
-        return np.where(attained, np.sign(x) / np.sum(attained, axis=_axes(dim, len(x.shape)), keepdims=True), 0)
-    safe = np.where(x == 0, 1, np.abs(x))
-    return np.where(x == 0, 0, x * safe ** (ord - 2) / np.where(out == 0, 1, out) ** (ord - 1))
+        return g * np.where(attained, np.sign(x) / np.sum(attained, axis=_axes(dim, len(x.shape)), keepdims=True), 0)
+    slope = np.sign(x) * np.abs(x) ** (ord - 1)
+    if ord < 1:
+        return g * np.where(x == 0, 0, slope) * out ** (1 - ord)
+    return slope * np.where(out == 0, 0, g / out ** (ord - 1))
 
 
 @primitive(
-    lambda g, x, out, ord, dim, keepdim: (
-        _open(g, x.shape, dim, keepdim) * _norm_slope(x, _open(out, x.shape, dim, keepdim), ord, dim)
-    ),
+    _norm_rule,
     backward_name="LinalgVectorNormBackward0",
     symbol="‖x‖",
 )
@@ -309,15 +310,6 @@ def vector_norm(x: Any, ord: float = 2, dim: Dims = None, keepdim: bool = False)
     if ord == 2:
         return np.sqrt(np.add.reduce(size * size, axis=axis, keepdims=keepdim))
     return np.add.reduce(size**ord, axis=axis, keepdims=keepdim) ** (1 / ord)
-
-
-@composed
-def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
-    """``sum(|x| ** p) ** (1 / p)`` over ``dim``; "fro" is 2. https://pytorch.org/docs/stable/generated/torch.norm.html"""
-    if isinstance(p, str) and p != "fro":
-        raise RuntimeError(f"norm(): p is a number or 'fro', got {p!r}")
-    x = input if dtype is None else input.to(dtype)
-    return vector_norm(x, 2 if p in ("fro", None) else float(p), dim, keepdim)
 
 
 # --- running ---------------------------------------------------------------------------------------------------------

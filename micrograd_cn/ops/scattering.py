@@ -13,6 +13,7 @@ import numpy as np
 
 from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.ops.elementwise import where
+from micrograd_cn.ops.given import corrected
 from micrograd_cn.ops.indexing import along, mask_of, put, replaced, whole_numbers, within
 from micrograd_cn.ops.shape import axis_index, common_shape, expand, view
 from micrograd_cn.ops.table import composed
@@ -69,7 +70,7 @@ def _fitting(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[Any
 
 
 @composed
-def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Any:
+def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
     """``out[i][index[i][j]] = src[i][j]`` for ``dim=1``, and so on, elsewhere ``input``: the reverse of `gather`.
 
     ``src`` is a tensor of the type of ``input``, or a number (also as ``value=``). Where two indices are the same
@@ -81,6 +82,11 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html
     """
     src = value if src is None else src
+    if reduce is not None:  # deprecated in favour of scatter_reduce
+        if reduce not in ("add", "multiply"):
+            raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce!r}")
+        full = src if getattr(src, "shape", ()) else expand(_number_for(input, src, "scatter"), np.shape(index))
+        return scatter_reduce(input, dim, index, full, {"add": "sum", "multiply": "prod"}[reduce])
     if np.size(index) == 0:
         return input.clone()
     if not getattr(src, "shape", ()):
@@ -95,6 +101,63 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
         return input.clone()
     part, places = _fitting("scatter_add", input, dim, index, src)
     return input + put(part, places, tuple(input.shape))
+
+
+def _reduced(name: str, input: Any, part: Any, places: Any, reduce: str, include_self: bool) -> Any:
+    """``input`` with the elements of ``part`` taken into the sum, product, mean or extreme at ``places``."""
+    size, kind = tuple(input.shape), to_numpy(input.dtype)
+    at = np.ravel_multi_index(np.broadcast_arrays(*places), size).ravel() if size else np.zeros(1, np.int64)
+    whole, part = view(input, (-1,)), view(part, (-1,))
+    counts = np.bincount(at, minlength=whole.shape[0])
+    low, high = (np.iinfo(kind).min, np.iinfo(kind).max) if kind.kind in "iu" else (-np.inf, np.inf)
+    neutral = {"sum": 0, "mean": 0, "prod": 1, "amax": low if kind.kind != "b" else 0, "amin": high}
+    if reduce not in neutral:
+        raise RuntimeError(f"{name}(): reduce argument must be sum, prod, mean, amax or amin, got {reduce!r}")
+    if not include_self:
+        whole = masked_fill(whole, counts > 0, neutral[reduce])
+    if reduce in ("sum", "mean"):
+        whole = whole + put(part, (at,), whole.shape)
+    if reduce == "mean":
+        counts = input._constant(np.maximum(counts + include_self, 1).astype(kind))
+        whole = whole.div(counts, rounding_mode=None if kind.kind == "f" else "floor")
+    if reduce == "prod":
+        # One factor of each place at a time, so that the product rule holds where some of them are zero.
+        order = np.argsort(at, kind="stable")
+        turn = np.empty_like(at)
+        turn[order] = np.arange(at.size) - (np.cumsum(counts) - counts)[at[order]]
+        for i in range(counts.max(initial=0)):
+            whole = whole * replaced(whole._constant(np.ones_like(whole._raw)), part[turn == i], (at[turn == i],))
+    if reduce in ("amax", "amin"):
+        best = whole._raw.copy()
+        (np.maximum if reduce == "amax" else np.minimum).at(best, at, part._raw)
+        # Those that attain the extreme share its gradient evenly: it is their mean.
+        mine, theirs = whole._raw == best, part._raw == best[at]
+        ties = np.maximum(mine + np.bincount(at, theirs, whole.shape[0]), 1).astype(kind)
+        shares = where(mine, whole, 0) / ties + put(where(theirs, part, 0) / ties[at], (at,), whole.shape)
+        whole = corrected(shares, best)
+    return view(whole, size)
+
+
+@composed
+def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
+    """`scatter_add` for "sum", "prod", "mean", "amax" or "amin"; what stood there counts too if ``include_self``.
+
+    https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_reduce_.html
+    """
+    if np.size(index) == 0:
+        return input.clone()
+    return _reduced("scatter_reduce", input, *_fitting("scatter_reduce", input, dim, index, src), reduce, include_self)
+
+
+@composed
+def index_reduce(input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Any:
+    """As `scatter_reduce`, with the slices of ``source`` at the positions ``index`` along ``dim``."""
+    places = _slices("index_reduce", input, dim, index, source, RuntimeError)
+    if input.shape:  # a position for each element of the slices
+        at, grid = len(places) - 1, list(np.indices(source.shape, sparse=True))
+        grid[at] = np.reshape(places[-1], grid[at].shape)
+        places = tuple(grid)
+    return _reduced("index_reduce", input, source, places, reduce, include_self)
 
 
 def _slices(name: str, input: Any, dim: int, index: Any, source: Any, error: Any) -> tuple[Any, ...]:

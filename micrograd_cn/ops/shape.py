@@ -23,6 +23,12 @@ def axis_index(dim: int, ndim: int) -> int:
     return dim % n
 
 
+def need(fits: Any, otherwise: str, error: type[Exception] = RuntimeError) -> None:
+    """Raise ``error`` with the message ``otherwise``, if not ``fits``."""
+    if not fits:
+        raise error(otherwise)
+
+
 def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that all ``shapes`` broadcast to.
 

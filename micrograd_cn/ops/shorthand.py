@@ -15,13 +15,13 @@ from micrograd_cn.ops.table import composed
 @composed
 def clamp_min(input: Any, min: Any) -> Any:
     """``input``, but not below ``min``."""
-    return input.clamp(min)
+    return input.clamp(min) if to_numpy(input.dtype).kind != "b" else input | min
 
 
 @composed
 def clamp_max(input: Any, max: Any) -> Any:
     """``input``, but not above ``max``."""
-    return input.clamp(None, max)
+    return input.clamp(None, max) if to_numpy(input.dtype).kind != "b" else input & max
 
 
 @composed

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.ops import elementwise
-from micrograd_cn.ops.extremes import ReturnType
+from micrograd_cn.ops.extremes import return_type
 from micrograd_cn.ops.indexing import along, pick_along, put_back
 from micrograd_cn.ops.shape import axis_index, view
 from micrograd_cn.ops.table import composed, primitive
 
 _NAMES = ("sort", "topk", "median", "kthvalue")
-_SORT, _TOPK, _MEDIAN, _KTH = (type(name, (ReturnType,), {"__slots__": ()}) for name in _NAMES)
+_SORT, _TOPK, _MEDIAN, _KTH = map(return_type, _NAMES)
 
 # --- sorting -------------------------------------------------------------------------------------------------------
 
@@ -88,7 +88,9 @@ def _kth(kind: type, input: Any, k: int, dim: int, keepdim: bool, nan_wins: bool
         raise NotImplementedError(f"{kind.__name__}() not implemented for 'Bool'; convert with .int()")
     if not x.ndim:
         return kind(input, input._constant(np.zeros((), np.int64)))
-    positions = np.take(_order(x, dim, False), [k], axis=dim)
+    positions = np.take_along_axis(
+        _order(x, dim, False), np.broadcast_to(k, (*x.shape[:dim], 1, *x.shape[dim + 1 :])), dim
+    )
     if nan_wins and x.dtype.kind == "f":
         positions = np.where(np.isnan(x).any(dim, keepdims=True), np.isnan(x).argmax(dim, keepdims=True), positions)
     found = _picked(kind, pick_along, input, dim, positions)

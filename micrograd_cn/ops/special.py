@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.ops.elementwise import POSITIVE, SMALL, floating
+from micrograd_cn.ops.shape import need
 from micrograd_cn.ops.table import composed
 
 
@@ -82,3 +83,106 @@ def _xlogy_slope(g: Any, x: Any, y: Any) -> Any:
 def xlogy(x: Any, y: Any) -> Any:
     """``x * log(y)``, and 0 where ``x`` is 0 (unless ``y`` is NaN)."""
     return _scipy("xlogy")(x, y).astype(np.result_type(x, y), copy=False)
+
+
+def _xlog1py_slope(g: Any, x: Any, y: Any) -> Any:
+    return np.where((x == 0) & (y <= -1), 0, g * np.log1p(np.where((x == 0) & (y <= -1), 0, y)))
+
+
+@floating(_xlog1py_slope, lambda g, x, y: g * (x / (y + 1)), name="special_xlog1py", domain=(POSITIVE, POSITIVE))
+def xlog1py(x: Any, y: Any) -> Any:
+    """``x * log1p(y)``, and 0 where ``x`` is 0 (unless ``y`` is NaN)."""
+    return _scipy("xlog1py")(x, y).astype(np.result_type(x, y), copy=False)
+
+
+@composed
+def mvlgamma(input: Any, p: int) -> Any:
+    """Logarithm of the multivariate gamma function of dimension ``p``, without its sign."""
+    need(p > 0, f"p has to be greater than or equal to 1, got {p}")
+    return sum((lgamma(input - 0.5 * i) for i in range(p)), p * (p - 1) / 4 * math.log(math.pi))
+
+
+# --- Bessel functions: https://dlmf.nist.gov/10.29 -------------------------------------------------------------------
+
+
+def _i0_rule(g: Any, x: Any) -> Any:
+    return g * i1(x)
+
+
+@floating(_i0_rule)
+def i0(x: Any) -> Any:
+    """The modified Bessel function of the first kind, of order 0."""
+    return _computed("i0", x)
+
+
+def _by_number(f: Any, x: Any) -> Any:
+    """``f / x``, and its limit 1/2 at 0."""
+    return np.where(x == 0, 0.5, f / np.where(x == 0, 1, x))
+
+
+@floating(lambda g, x, out: g * (i0(x) - _by_number(out, x)), name="special_i1")
+def i1(x: Any) -> Any:
+    """The modified Bessel function of the first kind, of order 1."""
+    return _computed("i1", x)
+
+
+def _i0e_rule(g: Any, x: Any, out: Any) -> Any:
+    return g * (i1e(x) - np.sign(x) * out)
+
+
+@floating(_i0e_rule, name="special_i0e")
+def i0e(x: Any) -> Any:
+    """``exp(-|x|) * i0(x)``."""
+    return _computed("i0e", x)
+
+
+@floating(lambda g, x, out: g * (i0e(x) - np.sign(x) * out - _by_number(out, x)), name="special_i1e")
+def i1e(x: Any) -> Any:
+    """``exp(-|x|) * i1(x)``."""
+    return _computed("i1e", x)
+
+
+# --- the normal distribution, entropy, sinc --------------------------------------------------------------------------
+
+
+@floating(lambda g, x, out: g * (2 * x * out - 2 / math.sqrt(math.pi)), name="special_erfcx")
+def erfcx(x: Any) -> Any:
+    """``exp(x²) * erfc(x)`` without overflow."""
+    return _computed("erfcx", x)
+
+
+@floating(lambda g, x: g * (np.exp(-x * x / 2) / math.sqrt(2 * math.pi)), name="special_ndtr")
+def ndtr(x: Any) -> Any:
+    """The probability that a standard normal number is below ``x``."""
+    return _computed("ndtr", x)
+
+
+@floating(lambda g, x, out: g * (np.exp(-out - x * x / 2) / math.sqrt(2 * math.pi)), name="special_log_ndtr")
+def log_ndtr(x: Any) -> Any:
+    """The logarithm of `ndtr`, exact for very negative ``x``."""
+    return _computed("log_ndtr", x)
+
+
+@floating(
+    lambda g, out: g * (math.sqrt(2 * math.pi) * np.exp(out * out / 2)), name="special_ndtri", domain=((0.1, 0.9),)
+)
+def ndtri(x: Any) -> Any:
+    """The inverse of `ndtr` on (0, 1)."""
+    return _computed("ndtri", x)
+
+
+@floating(lambda g, x: -g * (1 + np.log(x)), name="special_entr", domain=(POSITIVE,))
+def entr(x: Any) -> Any:
+    """``-x * log(x)``; 0 at 0, and -inf below."""
+    return _computed("entr", x)
+
+
+def _sinc_rule(g: Any, x: Any) -> Any:
+    angle, safe = math.pi * x, np.where(x == 0, 1, x)
+    return g * np.where(x == 0, 0, (angle * np.cos(angle) - np.sin(angle)) / (math.pi * safe * safe))
+
+
+@floating(_sinc_rule)
+def sinc(x: Any) -> Any:
+    """``sin(πx) / (πx)``, and 1 at 0."""
+    return np.sinc(x)

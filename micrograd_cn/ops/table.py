@@ -52,6 +52,7 @@ class Primitive:
             but refuses bools, "float_only" refuses integers as well, "float" turns them into the default
             float; "same" refuses different types, "keep" does nothing.
         view: the result shares memory with its first input.
+        exact: moves or converts numbers and computes none, so it does the same in every type; views do.
         symbol: how diagrams write it.
         backward_name: how ``grad_fn`` shows it; PyTorch's name where there is one.
         numpy: the NumPy functions that it stands for when they meet a tensor.
@@ -68,6 +69,7 @@ class Primitive:
         elementwise: bool = False,
         dtypes: str | None = None,
         view: bool = False,
+        exact: bool = False,
         symbol: str | None = None,
         backward_name: str | None = None,
         numpy: tuple[Any, ...] = (),
@@ -83,7 +85,7 @@ class Primitive:
         camel = "".join(part.capitalize() for part in self.name.split("_"))
         self.backward_name = backward_name or f"{camel}Backward0"
         self.elementwise, self.view, self.numpy, self.domain = elementwise, view, numpy, domain
-        self.total = total
+        self.total, self.exact = total, exact or view
         self.dtypes = dtypes or ("promote" if elementwise else "keep")
         self.differentiable = any(rule is not None for rule in rules)
         code = forward.__code__  # inspect.signature would add 5 ms to the import

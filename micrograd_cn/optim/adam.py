@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
-from micrograd_cn.optim.optimizer import (
-    Optimizer,
-    ParamsT,
-    as_real,
-    check_setting,
-    check_variant,
-    move_towards,
-    new_step,
-    number,
-    steps_to_tensors,
-)
-from micrograd_cn.recording import wrap
+from micrograd_cn.optim.algorithm import Algorithm, Array
+from micrograd_cn.optim.optimizer import ParamsT
 from micrograd_cn.tensor import Tensor
 
 
-class Adam(Optimizer):
+@functools.lru_cache(maxsize=8, typed=True)
+def _numbers(t: float, lr: Any, beta1: Any, beta2: Any, eps: float, dtype: Any) -> list[Array]:
+    """What step ``t`` multiplies by, the same for all parameters of a group.
+
+    They are arrays: NumPy takes twice as long to multiply by a Python number, 0.5 µs. The fraction
+    m / (√v / root + eps) is expanded by root, which saves dividing √v.
+    """
+    root = (1 - beta2**t) ** 0.5
+    numbers = beta1, 1 - beta1, beta2, 1 - beta2, eps * root, float(lr / (1 - beta1**t)) * root
+    return [np.array(number, dtype) for number in numbers]
+
+
+class Adam(Algorithm):
     r"""Adam: steps of about size ``lr``, along an average of the gradients over the root of one of their squares.
 
     With the gradient :math:`g` of the parameter :math:`w` at step :math:`t`, and averages that start at 0::
@@ -51,96 +54,42 @@ class Adam(Optimizer):
     https://pytorch.org/docs/stable/generated/torch.optim.Adam.html
     """
 
-    _newer_settings = dict.fromkeys(
-        ("amsgrad", "maximize", "capturable", "differentiable", "decoupled_weight_decay"), False
-    ) | dict.fromkeys(("foreach", "fused"), None)
-
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-3,
-        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        amsgrad: bool = False,
-        *,
-        foreach: bool | None = None,
-        maximize: bool = False,
-        capturable: bool = False,
-        differentiable: bool = False,
-        fused: bool | None = None,
+        self, params: ParamsT, lr: float | Tensor = 1e-3, betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None,
+        maximize: bool = False, capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
         decoupled_weight_decay: bool = False,
-    ) -> None:
-        given = {"lr": lr, "betas[0]": betas[0], "betas[1]": betas[1]}
-        if foreach and not capturable:
-            for name, value in given.items():
-                if isinstance(value, Tensor):
-                    raise ValueError(f"{name} as a Tensor is not supported for capturable=False and foreach=True")
-        check_setting("lr", lr)
-        check_setting("eps", eps)
-        for i, beta in enumerate(betas):
-            if isinstance(beta, Tensor) and beta.numel() != 1:
-                raise ValueError(f"Tensor betas[{i}] must be 1-element")
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-        check_setting("weight_decay", weight_decay)
+    ) -> None:  # fmt: skip
+        self._prepare(locals())
         if not any(all(isinstance(beta, kind) for beta in betas) for kind in (float, Tensor)):
             raise ValueError("betas must be either both floats or both Tensors")
-        check_variant(differentiable, foreach, fused)
-        defaults = {
-            "lr": lr,
-            "betas": tuple(betas),
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-            "fused": fused,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
-        super().__init__(params, defaults)
+        for name, value in {"lr": lr, "betas[0]": betas[0], "betas[1]": betas[1]}.items():
+            if foreach and not capturable and isinstance(value, Tensor):
+                raise ValueError(f"{name} as a Tensor is not supported for capturable=False and foreach=True")
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        steps_to_tensors(self)
+    def _state(self, settings: dict[str, Any]) -> dict[str, Any]:
+        return {name: 0 for name in ("exp_avg", "exp_avg_sq", *["max_exp_avg_sq"] * settings["amsgrad"])}
 
-    def _update(self, group: dict[str, Any]) -> None:
-        lr, weight_decay, eps = number(group["lr"]), number(group["weight_decay"]), number(group["eps"])
-        beta1, beta2 = map(number, group["betas"])
-        amsgrad = group["amsgrad"]
-        for p in group["params"]:
-            if p._grad is None:
-                continue
-            state = self.state[p]
-            if not state:
-                state["step"] = new_step(group["fused"])
-                for name in ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else [])):
-                    state[name] = wrap(np.zeros_like(p._array))
-            w, g = as_real(p._array), as_real(p._grad._array)
-            m, v = as_real(state["exp_avg"]._array), as_real(state["exp_avg_sq"]._array)
-            step = state["step"]._array
-            step += 1
-            t = step.item()
-
-            if group["maximize"]:
-                g = -g
-            if weight_decay and group["decoupled_weight_decay"]:
-                w *= float(1 - lr * weight_decay)
-            elif weight_decay:
-                g = g + weight_decay * w
-            move_towards(m, g, float(1 - beta1))
-            v *= float(beta2)
-            v += float(1 - beta2) * g * g
-            if amsgrad:
-                largest = as_real(state["max_exp_avg_sq"]._array)
-                v = np.maximum(largest, v, out=largest)
-            root = np.sqrt(v)
-            root /= float((1 - beta2**t) ** 0.5)
-            root += eps
-            w -= float(lr / (1 - beta1**t)) * m / root
-            p._wrote()
+    def _change(self, w: Array, g: Array, state: dict[str, Array], t: float, settings: dict[str, Any]) -> None:
+        # Each line is a pass over memory, nearly all in place: a second output array costs half as much again. Blocks
+        # that fit the cache gain nothing. The root alone takes a third of the time.
+        lr, betas, eps = settings["lr"], settings["betas"], settings["eps"]
+        beta1, share1, beta2, share2, eps, size = _numbers(t, lr, *betas, eps, w.dtype)
+        m, v, work = state["exp_avg"], state["exp_avg_sq"], self._work(w)
+        np.multiply(g, share1, work)
+        np.multiply(m, beta1, m)
+        np.add(m, work, m)
+        np.multiply(g, g, work)
+        np.multiply(work, share2, work)
+        np.multiply(v, beta2, v)
+        np.add(v, work, v)
+        if settings["amsgrad"]:
+            v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
+        np.sqrt(v, work)
+        np.add(work, eps, work)
+        np.divide(m, work, work)
+        np.multiply(work, size, work)
+        np.subtract(w, work, w)
 
 
 class AdamW(Adam):
@@ -153,34 +102,12 @@ class AdamW(Adam):
     """
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-3,
-        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-        foreach: bool | None = None,
-        capturable: bool = False,
-        differentiable: bool = False,
-        fused: bool | None = None,
-    ) -> None:
-        super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            foreach=foreach,
-            maximize=maximize,
-            capturable=capturable,
-            differentiable=differentiable,
-            fused=fused,
-            decoupled_weight_decay=True,
-        )
+        self, params: ParamsT, lr: float | Tensor = 1e-3, betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
+        foreach: bool | None = None, capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
+    ) -> None:  # fmt: skip
+        arguments = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        super().__init__(**arguments, decoupled_weight_decay=True)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -1,7 +1,7 @@
 """`Optimizer`: what all optimizers share. Groups of parameters with their settings, state, saving, hooks.
 
-An algorithm is a subclass with ``_update(group)``: straight-line NumPy on the arrays of the parameters, in place.
-Users' own optimizers override ``step()`` instead, as in PyTorch.
+An algorithm is a subclass whose defaults stand in the signature of its ``__init__``; see
+`micrograd_cn.optim.algorithm`. Users' own optimizers override ``step()`` instead, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any, TypeAlias
 
-import numpy as np
-
-from micrograd_cn import dtypes
 from micrograd_cn.autograd import enable_grad
 from micrograd_cn.recording import Handle, wrap
 from micrograd_cn.tensor import Tensor
@@ -55,17 +52,12 @@ class Optimizer:
     Source: https://pytorch.org/docs/stable/optim.html#base-class
     """
 
-    # Settings that dicts saved by older versions of PyTorch lack, with the values those versions computed with.
-    _newer_settings: dict[str, Any] = {}  # noqa: RUF012
-
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self._hooks: defaultdict[str, OrderedDict[int, Callable[..., Any]]] = defaultdict(OrderedDict)
         if isinstance(params, Tensor):
-            raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
-                f"{_typename(params)}"
-            )
+            what = "params argument given to the optimizer should be an iterable of Tensors or dicts"
+            raise TypeError(f"{what}, but got {_typename(params)}")
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups: list[Any] = list(params)
@@ -75,6 +67,33 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
+
+    def _prepare(self, arguments: dict[str, Any]) -> None:
+        """Check the ``locals()`` of an algorithm's ``__init__`` and make them its defaults.
+
+        ``foreach``, ``fused`` and ``capturable`` choose among PyTorch's ways to compute the same numbers; here is one.
+        """
+        given = {name: value for name, value in arguments.items() if name not in ("self", "params")}
+        for name in _NOT_NEGATIVE & given.keys():
+            check_setting(name, given[name])
+        for i, beta in enumerate(given.get("betas", ())):
+            if isinstance(beta, Tensor) and beta.numel() != 1:
+                raise ValueError(f"Tensor betas[{i}] must be 1-element")
+            if not 0.0 <= beta < 1.0:
+                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+        if given.get("fused") and (given["differentiable"] or given["foreach"]):
+            one = (
+                "does not support `differentiable`"
+                if given["differentiable"]
+                else "and `foreach` cannot be `True` together."
+            )
+            raise RuntimeError(f"`fused` {one}")
+        if given.get("differentiable"):
+            raise NotImplementedError(
+                "differentiable=True is not offered: step() works on the numbers and leaves no graph. To differentiate "
+                "through an update, write it with tensors: w = w - lr * autograd.grad(loss, w, create_graph=True)[0]"
+            )
+        Optimizer.__init__(self, arguments["params"], given)
 
     # --- training ----------------------------------------------------------------------------------------------------
 
@@ -149,10 +168,9 @@ class Optimizer:
             )
         for group in self.param_groups:
             if ("param_names" in param_group) != ("param_names" in group):
-                with_or_without = "with" if "param_names" in param_group else "without"
+                what = "all optimizer param groups should be with/without names. cannot add param group"
                 raise ValueError(
-                    "all optimizer param groups should be with/without names. cannot add param group "
-                    f"{with_or_without} names to the optimizer"
+                    f"{what} {'with' if 'param_names' in param_group else 'without'} names to the optimizer"
                 )
         if not set(params).isdisjoint(p for group in self.param_groups for p in group["params"]):
             raise ValueError("some parameters appear in more than one parameter group")
@@ -175,14 +193,16 @@ class Optimizer:
         saved: dict[str, Any] = {
             "state": {number[id(p)] if isinstance(p, Tensor) else p: state for p, state in self.state.items()},
             "param_groups": [
-                {
-                    **{name: value for name, value in group.items() if name != "params"},
-                    "params": [number[id(p)] for p in group["params"]],
-                }
+                {name: value for name, value in group.items() if name != "params"}
+                | {"params": [number[id(p)] for p in group["params"]]}
                 for group in self.param_groups
             ],
         }
-        for hook in list(self._hooks["state_dict_post"].values()):
+        return self._passed("state_dict_post", saved)
+
+    def _passed(self, event: str, saved: dict[str, Any]) -> dict[str, Any]:
+        """``saved`` after the hooks of an event have seen it and perhaps replaced it."""
+        for hook in list(self._hooks[event].values()):
             changed = hook(self, saved)
             saved = saved if changed is None else changed
         return saved
@@ -196,29 +216,23 @@ class Optimizer:
         Raises:
             ValueError: if the groups of the dict and of this optimizer differ in number or size.
         """
-        state_dict = state_dict.copy()
-        for hook in list(self._hooks["load_state_dict_pre"].values()):
-            changed = hook(self, state_dict)
-            state_dict = state_dict if changed is None else changed
+        state_dict = self._passed("load_state_dict_pre", state_dict.copy())
         groups, saved_groups = self.param_groups, copy.deepcopy(state_dict["param_groups"])
         if len(groups) != len(saved_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
         parameter: dict[Any, Tensor] = {}
         for group, saved in zip(groups, saved_groups, strict=True):
             if len(group["params"]) != len(saved["params"]):
-                raise ValueError(
-                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
-                )
+                what = "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+                raise ValueError(what)
             parameter.update(zip(saved["params"], group["params"], strict=True))
             saved["params"] = group["params"]
             if "param_names" in group:
                 saved.setdefault("param_names", group["param_names"])
         state: defaultdict[Any, Any] = defaultdict(dict)
-        for number, value in state_dict["state"].items():
-            if number in parameter:
-                state[parameter[number]] = _loaded(parameter[number], value)
-            else:
-                state[number] = value
+        for key, value in state_dict["state"].items():
+            p = parameter.get(key)
+            state[key if p is None else p] = value if p is None else _loaded(p, value)
         self.__setstate__({"state": state, "param_groups": saved_groups})
         for hook in list(self._hooks["load_state_dict_post"].values()):
             hook(self)
@@ -231,8 +245,8 @@ class Optimizer:
         if "_hooks" not in vars(self):
             self._hooks = defaultdict(OrderedDict)
         for group in self.param_groups:
-            for name, value in self._newer_settings.items():
-                group.setdefault(name, value)
+            for name in _NEWER.keys() & self.defaults.keys():
+                group.setdefault(name, _NEWER[name])
 
     def __repr__(self) -> str:
         text = f"{type(self).__name__} ("
@@ -272,9 +286,8 @@ class Optimizer:
                 changed = hook(self, args, kwargs)
                 if changed is not None:
                     if not (isinstance(changed, tuple) and len(changed) == 2):
-                        raise RuntimeError(
-                            f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
-                        )
+                        what = "must return None or a tuple of (new_args, new_kwargs)"
+                        raise RuntimeError(f"{hook} {what}, but got {changed}.")
                     args, kwargs = changed
             result = step(*args[1:], **kwargs)
             for hook in list(post.values()):
@@ -328,7 +341,13 @@ def _loaded(p: Tensor, value: Any, key: Any = None) -> Any:
     return value
 
 
-# --- what the algorithms share ---------------------------------------------------------------------------------------
+_NOT_NEGATIVE = {
+    "lr", "eps", "momentum", "weight_decay", "lr_decay", "initial_accumulator_value", "rho", "momentum_decay",
+}  # fmt: skip
+# Settings that dicts saved by older versions of PyTorch lack, with the values those versions computed with.
+_NEWER: dict[str, Any] = dict.fromkeys(
+    ("amsgrad", "maximize", "capturable", "differentiable", "decoupled_weight_decay", "nesterov", "centered"), False
+) | {"foreach": None, "fused": None, "momentum": 0}
 
 
 def check_setting(name: str, value: Any) -> None:
@@ -338,52 +357,3 @@ def check_setting(name: str, value: Any) -> None:
     if not value >= 0.0:
         what = {"lr": "learning rate", "eps": "epsilon value"}.get(name, f"{name} value")
         raise ValueError(f"Invalid {what}: {value}")
-
-
-def check_variant(differentiable: bool, foreach: bool | None = None, fused: bool | None = None) -> None:
-    """Raise for variants of an algorithm that exclude each other, and for the one that is not offered.
-
-    ``foreach``, ``fused`` and ``capturable`` choose among PyTorch's ways to compute the same numbers; here is one way.
-    """
-    if fused and differentiable:
-        raise RuntimeError("`fused` does not support `differentiable`")
-    if fused and foreach:
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    if differentiable:
-        raise NotImplementedError(
-            "differentiable=True is not offered: step() works on the numbers and leaves no graph. To differentiate "
-            "through an update, write it with tensors: w = w - lr * autograd.grad(loss, w, create_graph=True)[0]"
-        )
-
-
-def number(setting: Any) -> Any:
-    """A setting to calculate with: a Python float, or the NumPy number in a tensor, which keeps its precision."""
-    return setting._array.reshape(())[()] if isinstance(setting, Tensor) else float(setting)
-
-
-def as_real(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The same memory with complex numbers as pairs of real ones; a real array itself."""
-    return array[..., None].view(array.real.dtype) if array.dtype.kind == "c" else array
-
-
-def move_towards(average: np.ndarray[Any, Any], new: np.ndarray[Any, Any], share: float) -> None:
-    """``average = (1 - share) · average + share · new``, in place, rounded as ``torch.lerp`` rounds it."""
-    if share < 0.5:
-        average += share * (new - average)
-    else:
-        np.subtract(new, (1 - share) * (new - average), out=average)
-
-
-def new_step(fused: bool | None = None, value: float = 0.0) -> Tensor:
-    """A counter of steps, as the state keeps it: a tensor in the default dtype, in float32 if ``fused``."""
-    double = dtypes.get_default_dtype() is dtypes.float64 and not fused
-    return wrap(np.array(value, np.float64 if double else np.float32))
-
-
-def steps_to_tensors(optimizer: Optimizer) -> None:
-    """Turn the counters of steps in a loaded state into tensors: older versions of PyTorch saved numbers."""
-    for group in optimizer.param_groups:
-        for p in group["params"]:
-            state = optimizer.state.get(p)
-            if state and not isinstance(state["step"], Tensor):
-                state["step"] = new_step(group.get("fused"), float(state["step"]))

@@ -6,21 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.optim.optimizer import (
-    Optimizer,
-    ParamsT,
-    as_real,
-    check_setting,
-    check_variant,
-    move_towards,
-    new_step,
-    steps_to_tensors,
-)
-from micrograd_cn.recording import wrap
+from micrograd_cn.optim.algorithm import Algorithm, Array, move_towards
+from micrograd_cn.optim.optimizer import ParamsT, check_setting
 from micrograd_cn.tensor import Tensor
 
 
-class RMSprop(Optimizer):
+class RMSprop(Algorithm):
     r"""RMSprop: the gradient over the root of an average of its squares.
 
     With the gradient :math:`g` of the parameter :math:`w`, and averages that start at 0::
@@ -50,82 +41,31 @@ class RMSprop(Optimizer):
     https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
     """
 
-    _newer_settings = dict.fromkeys(("centered", "capturable", "maximize", "differentiable"), False) | {
-        "momentum": 0,
-        "foreach": None,
-    }
-
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        momentum: float = 0,
-        centered: bool = False,
-        capturable: bool = False,
-        foreach: bool | None = None,
-        maximize: bool = False,
-        differentiable: bool = False,
-    ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "alpha": alpha,
-            "eps": eps,
-            "centered": centered,
-            "weight_decay": weight_decay,
-            "capturable": capturable,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-        }
-        for name in ("lr", "eps", "momentum", "weight_decay", "alpha"):
-            check_setting(name, defaults[name])
-        check_variant(differentiable)
-        super().__init__(params, defaults)
+        self, params: ParamsT, lr: float | Tensor = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
+        weight_decay: float = 0, momentum: float = 0, centered: bool = False, capturable: bool = False,
+        foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
+    ) -> None:  # fmt: skip
+        self._prepare(locals())
+        check_setting("alpha", alpha)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        steps_to_tensors(self)
+    def _state(self, settings: dict[str, Any]) -> dict[str, Any]:
+        extras = {"momentum_buffer": settings["momentum"], "grad_avg": settings["centered"]}
+        return {"square_avg": 0} | {name: 0 for name, wanted in extras.items() if wanted}
 
-    def _update(self, group: dict[str, Any]) -> None:
-        lr, alpha, eps, momentum, weight_decay = (
-            float(group[name]) for name in ("lr", "alpha", "eps", "momentum", "weight_decay")
-        )
-        for p in group["params"]:
-            if p._grad is None:
-                continue
-            state = self.state[p]
-            if not state:
-                state["step"] = new_step()
-                state["square_avg"] = wrap(np.zeros_like(p._array))
-                if momentum:
-                    state["momentum_buffer"] = wrap(np.zeros_like(p._array))
-                if group["centered"]:
-                    state["grad_avg"] = wrap(np.zeros_like(p._array))
-            w, g, s = as_real(p._array), as_real(p._grad._array), as_real(state["square_avg"]._array)
-            step = state["step"]._array
-            step += 1
-
-            if group["maximize"]:
-                g = -g
-            if weight_decay:
-                g = g + weight_decay * w
-            s *= alpha
-            s += (1 - alpha) * g * g
-            if group["centered"]:
-                mean = as_real(state["grad_avg"]._array)
-                move_towards(mean, g, 1 - alpha)
-                s = s - mean * mean
-            root = np.sqrt(s)
-            root += eps
-            if momentum:
-                b = as_real(state["momentum_buffer"]._array)
-                b *= momentum
-                b += g / root
-                w -= lr * b
-            else:
-                w -= lr * g / root
-            p._wrote()
+    def _change(self, w: Array, g: Array, state: dict[str, Array], t: float, settings: dict[str, Any]) -> None:
+        alpha, momentum = settings["alpha"], settings["momentum"]
+        s = state["square_avg"]
+        s *= alpha
+        s += (1 - alpha) * g * g
+        if settings["centered"]:
+            mean = state["grad_avg"]
+            move_towards(mean, g, 1 - alpha)
+            s = s - mean * mean
+        step = g / (np.sqrt(s) + settings["eps"])
+        if momentum:
+            b = state["momentum_buffer"]
+            b *= momentum
+            b += step
+            step = b
+        w -= float(settings["lr"]) * step

@@ -6,6 +6,7 @@ for all contestants: they start from the same weights and see the same data.
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import random
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.benchmarks.gpt import gpt
 from tests.benchmarks.measure import Bound, Case, Script, Timed
 
 OURS = "micrograd_cn"
@@ -47,12 +49,14 @@ def weights(sizes: list[int]) -> list[np.ndarray]:
     return [rng.uniform(-b, b, shape).astype(np.float32) for b, shape in zip(bounds, shapes, strict=True)]
 
 
-def trainer(library: Any, model: Any, loss_function: Any, initial: list[np.ndarray], x: Any, y: Any) -> Timed:
-    """A training step as everyone writes it, in PyTorch or here."""
+def trainer(
+    library: Any, model: Any, loss_function: Any, initial: list[np.ndarray], x: Any, y: Any, method: str = "SGD"
+) -> Timed:
+    """A training step as everyone writes it, in PyTorch or here, with the optimizer of this name."""
     with library.no_grad():
         for parameter, values in zip(model.parameters(), initial, strict=True):
             parameter.copy_(library.tensor(values))
-    optimizer = library.optim.SGD(model.parameters(), lr=0.01)
+    optimizer = getattr(library.optim, method)(model.parameters(), lr=0.01 if method == "SGD" else 1e-4)
     inputs, targets = library.tensor(x), library.tensor(y)
 
     def step() -> Any:
@@ -102,11 +106,11 @@ def digits(batch: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.random((batch, 784), dtype=np.float32), rng.integers(0, 10, batch)
 
 
-def classifier(library: Any, batch: int) -> Timed:
+def classifier(library: Any, batch: int, method: str = "SGD") -> Timed:
     """The 784-128-10 network of the MNIST tutorials."""
     nn = library.nn
     model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
-    return trainer(library, model, nn.CrossEntropyLoss(), weights([784, 128, 10]), *digits(batch))
+    return trainer(library, model, nn.CrossEntropyLoss(), weights([784, 128, 10]), *digits(batch), method)
 
 
 def classifier_by_hand(batch: int) -> Timed:
@@ -134,6 +138,49 @@ def classifier_by_hand(batch: int) -> Timed:
         return loss
 
     return Timed(step)
+
+
+def convolutional(library: Any, model: Any) -> Timed:
+    """A training step of a network of convolutions on 64 images in the shape of MNIST."""
+    rng = np.random.default_rng(1)
+    shapes = [tuple(p.shape) for p in model.parameters()]
+    initial = [rng.uniform(-1, 1, s).astype(np.float32) / max(1, np.prod(s[1:])) ** 0.5 / 2 for s in shapes]
+    x, y = digits(64)
+    return trainer(library, model, library.nn.CrossEntropyLoss(), initial, x.reshape(64, 1, 28, 28), y)
+
+
+def lenet(library: Any, activation: str, pool: str) -> Timed:
+    """LeNet, as the books have it today. LeCun et al., 1998."""
+    nn = library.nn
+    act, pooling = getattr(nn, activation), getattr(nn, pool)
+    features = nn.Conv2d(1, 6, 5, padding=2), act(), pooling(2), nn.Conv2d(6, 16, 5), act(), pooling(2)
+    classes = nn.Linear(400, 120), act(), nn.Linear(120, 84), act(), nn.Linear(84, 10)
+    return convolutional(library, nn.Sequential(*features, nn.Flatten(), *classes))
+
+
+def cnn(library: Any) -> Timed:
+    """The two convolutions of the MNIST examples, with a linear layer behind."""
+    nn = library.nn
+    features = nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)
+    return convolutional(library, nn.Sequential(*features, nn.Flatten(), nn.Linear(64 * 12 * 12, 10)))
+
+
+def recurrent(library: Any) -> Timed:
+    """An LSTM over 35 steps of 20 sequences of width 128, with a loss on all outputs."""
+    rng = np.random.default_rng(0)
+    model = library.nn.LSTM(128, 128)
+    initial = [rng.uniform(-0.09, 0.09, tuple(p.shape)).astype(np.float32) for p in model.parameters()]
+    x, y = rng.standard_normal((2, 35, 20, 128), dtype=np.float32)
+    squares = library.nn.MSELoss()
+    return trainer(library, model, lambda output, target: squares(output[0], target), initial, x, y)
+
+
+def epoch(library: Any) -> Timed:
+    """Going once through 60,000 rows of 784 numbers, shuffled, in batches of 64."""
+    data = importlib.import_module(f"{library.__name__}.utils.data")
+    rows, labels = library.zeros(60_000, 784), library.zeros(60_000, dtype=library.int64)
+    loader = data.DataLoader(data.TensorDataset(rows, labels), batch_size=64, shuffle=True)
+    return Timed(lambda: sum(len(y) for _, y in loader))
 
 
 def moons(value: Any, network: Any) -> Timed:
@@ -225,13 +272,13 @@ def importing(package: str) -> Script:
     return Script(f"import time; t = time.perf_counter(); import {package}; print(time.perf_counter() - t)")
 
 
-def memory(name: str, growth: bool) -> Script:
-    """The largest memory of a program that trains with batches of 1024, or how far it grows once all is set up."""
+def memory(name: str, growth: bool, network: str, *settings: Any) -> Script:
+    """The largest memory of a program that trains a network, or how far it grows once all is set up."""
     LIBRARIES[name]()
     return Script(
-        "from tests.benchmarks.cases import LIBRARIES, classifier\n"
+        f"from tests.benchmarks.cases import LIBRARIES, {network}\n"
         "from tests.benchmarks.memory import forget_peak, now, peak\n"
-        f"step = classifier(LIBRARIES[{name!r}](), 1024).call\n"
+        f"step = {network}(LIBRARIES[{name!r}](), *{settings}).call\n"
         f"before = {'forget_peak() or now()' if growth else 0}\n"
         "for _ in range(10): step()\n"
         "print(peak() - before)"
@@ -254,6 +301,38 @@ CASES = [
             lambda batch=batch: classifier_by_hand(batch),
         )
         for batch, bound in ((32, Bound(ratio=0.65)), (128, None), (1024, Bound(ratio=0.95)))
+    ),
+    *(
+        Case(
+            f"{name} step",
+            {who: lambda load=load, build=build: build(load()) for who, load in LIBRARIES.items()},
+            {"PyTorch": Bound(ratio=ratio)},
+        )
+        for name, ratio, build in (
+            ("LeNet ReLU", 1.2, lambda library: lenet(library, "ReLU", "MaxPool2d")),
+            ("LeNet sigmoid", 1.2, lambda library: lenet(library, "Sigmoid", "AvgPool2d")),
+            ("CNN", 1.5, cnn),
+        )
+    ),
+    Case(
+        "784-128-10 Adam step, batch 32",
+        {who: lambda load=load: classifier(load(), 32, "Adam") for who, load in LIBRARIES.items()},
+        {"PyTorch": Bound(ratio=0.6)},
+    ),
+    Case(
+        "GPT step",
+        {who: lambda load=load: gpt(load()) for who, load in LIBRARIES.items()},
+        {"PyTorch": Bound(ratio=1.5)},
+    ),
+    Case(
+        "LSTM 128-128 step, 35 steps of 20",
+        {who: lambda load=load: recurrent(load()) for who, load in LIBRARIES.items()},
+        {"PyTorch": Bound(ratio=1.0)},
+    ),
+    Case(
+        "DataLoader, 60,000 rows",
+        {who: lambda load=load: epoch(load()) for who, load in LIBRARIES.items()},
+        {"PyTorch": Bound(ratio=0.5)},
     ),
     Case(
         "moons step on values",
@@ -289,14 +368,28 @@ CASES = [
     ),
     Case(
         "peak memory, batch 1024",
-        {who: lambda who=who: memory(who, growth=False) for who in LIBRARIES},
+        {who: lambda who=who: memory(who, False, "classifier", 1024) for who in LIBRARIES},
         {"PyTorch": Bound(ratio=1.0)},
         unit="B",
         rounds=3,
     ),
     Case(
         "growth of memory in training, batch 1024",
-        {who: lambda who=who: memory(who, growth=True) for who in LIBRARIES},
+        {who: lambda who=who: memory(who, True, "classifier", 1024) for who in LIBRARIES},
+        unit="B",
+        rounds=3,
+    ),
+    Case(
+        "peak memory of the CNN",
+        {who: lambda who=who: memory(who, False, "cnn") for who in LIBRARIES},
+        {"PyTorch": Bound(ratio=1.5)},
+        unit="B",
+        rounds=3,
+    ),
+    Case(
+        "growth of memory in training the CNN",
+        {who: lambda who=who: memory(who, True, "cnn") for who in LIBRARIES},
+        {"PyTorch": Bound(ratio=1.5)},
         unit="B",
         rounds=3,
     ),

@@ -5,19 +5,22 @@ The formulas with a rule of their own stand in `micrograd_cn.ops.neural`; the ot
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from micrograd_cn.dtypes import dtype as dtype_type
 from micrograd_cn.ops import neural
 from micrograd_cn.ops.elementwise import tanh as _tanh, where
+from micrograd_cn.random import default_generator
 from micrograd_cn.tensor import Tensor
 
 # Klambauer, Unterthiner, Mayr and Hochreiter, "Self-Normalizing Neural Networks", 2017: the fixed point of SELU.
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
-gelu = neural.gelu
 softplus = neural.softplus
 logsigmoid = neural.logsigmoid
 
@@ -30,6 +33,17 @@ def _apply(function: Callable[..., Tensor], input: Tensor, inplace: bool, *setti
     if inplace:
         return input._become(lambda x: function(x.clone(), *settings))
     return function(input, *settings)
+
+
+def _in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``relu_`` of ``relu``: the function with ``inplace=True``."""
+
+    @functools.wraps(function)
+    def call(input: Tensor, *args: Any, **named: Any) -> Tensor:
+        return function(input, *args, **named, inplace=True)
+
+    call.__name__ = call.__qualname__ = f"{function.__name__}_"
+    return call
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -50,6 +64,30 @@ def tanh(input: Tensor) -> Tensor:
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """``input`` above 0 and ``negative_slope * input`` below."""
     return _apply(neural.leaky_relu, input, inplace, negative_slope)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """`leaky_relu` with a slope drawn from ``[lower, upper)`` for each element that is not positive.
+
+    Args:
+        input: floating point, of any shape.
+        lower: the lowest slope.
+        upper: the highest slope.
+        training: False takes the mean of both for all.
+        inplace: write the result over ``input``.
+
+    Source: Xu, Wang, Chen and Li, 2015.
+    """
+    if not lower <= upper:
+        raise RuntimeError(f"Lower bound should be less than or equal to the upper bound, but got {lower} and {upper}")
+    if not training or not input.is_floating_point():
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    slopes = np.ones(input.shape, input.dtype.numpy)
+    below = input._array <= 0
+    slopes[below] = default_generator.uniform((int(below.sum()),), np.float64, lower, upper)
+    return _apply(lambda x: x * Tensor._wrap(slopes), input, inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -73,6 +111,11 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _apply(neural.elu, input, inplace, alpha, 1.0, 1 / alpha)
 
 
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """``input * Φ(input)``, Φ the normal distribution function, or with "tanh" an approximation. Hendrycks, 2016."""
+    return neural.gelu(input, approximate, [])
+
+
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """``input * sigmoid(input)``, also called swish."""
     return _apply(neural.silu, input, inplace)
@@ -91,10 +134,14 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
+    if not input.is_floating_point():
+        min_val, max_val = int(min_val), int(max_val)
     return _apply(_hardtanh, input, inplace, min_val, max_val)
 
 
 def _hardtanh(x: Tensor, low: float, high: float) -> Tensor:
+    if not x.is_floating_point():
+        low, high = int(low), int(high)
     return where((x > low) & (x < high), x, x.detach().clamp(low, high))
 
 
@@ -154,17 +201,15 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     Raises:
         RuntimeError: if the number of slopes is neither 1 nor the number of channels.
     """
-    slopes = weight.numel()
-    if slopes != 1:
-        if input.ndim == 0:
-            raise RuntimeError("Not allow zero-dim input tensor.")
-        channels = input.shape[1] if input.ndim > 1 else 1
-        if channels != slopes:
-            raise RuntimeError(
-                "Mismatch of parameter numbers and input channel size. "
-                f"Found parameter numbers = {slopes} and channel size = {channels}."
-            )
-        weight = weight.reshape(1, slopes, *(1,) * (input.ndim - 2))
+    slopes, channels = weight.numel(), input.shape[1] if input.ndim > 1 else 1
+    if weight.ndim > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
+    if slopes != 1 and input.ndim == 0:
+        raise RuntimeError("Not allow zero-dim input tensor.")
+    if slopes not in (1, channels):
+        found = f"Found parameter numbers = {slopes} and channel size = {channels}."
+        raise RuntimeError(f"Mismatch of parameter numbers and input channel size. {found}")
+    weight = weight.reshape(slopes, *(1,) * (input.ndim - 2)) if input.ndim else weight.reshape(())
     return where(input > 0, input, weight * input)
 
 
@@ -217,3 +262,30 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     """``softmax(-input)``: small numbers get the large shares; arguments as for `softmax`."""
     dim = _softmax_dim("softmin", dim, input.ndim, _stacklevel)
     return softmax(-input, dim, dtype=dtype)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """A random sample of the classes with these scores that has a derivative: ``softmax((logits + noise) / tau)``.
+
+    Args:
+        logits: scores of any shape, unnormalized.
+        tau: temperature; the smaller, the nearer to one-hot.
+        hard: return one-hot vectors, with the derivative of the soft ones.
+        eps: deprecated, without effect.
+        dim: the dimension of the classes.
+
+    Source: Jang, Gu and Poole, 2017; Maddison, Mnih and Teh, 2017.
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    noise = -np.log(default_generator.exponential(logits.shape, logits.dtype.numpy))
+    soft = softmax((logits + Tensor._wrap(noise)) / tau, dim)
+    if not hard:
+        return soft
+    one_hot = np.zeros_like(soft._array)
+    np.put_along_axis(one_hot, soft._array.argmax(dim, keepdims=True), 1, dim)
+    return Tensor._wrap(one_hot) - soft.detach() + soft
+
+
+relu_, elu_, leaky_relu_, rrelu_ = _in_place(relu), _in_place(elu), _in_place(leaky_relu), _in_place(rrelu)
+selu_, celu_, threshold_, hardtanh_ = _in_place(selu), _in_place(celu), _in_place(threshold), _in_place(hardtanh)

@@ -5,29 +5,39 @@ from __future__ import annotations
 import math
 import warnings
 
-import numpy as np
-
 from micrograd_cn.dtypes import SCALAR_NAMES
 from micrograd_cn.nn.functional.activation import SELU_ALPHA, SELU_SCALE
 from micrograd_cn.random import default_generator
 from micrograd_cn.tensor import Tensor
 
+_SELU_LOWEST = SELU_ALPHA * SELU_SCALE
 
-def _check_probability(p: float) -> None:
+
+def _drop(
+    input: Tensor, p: float, training: bool, inplace: bool, leading: int | None = None, lowest: float = 0.0
+) -> Tensor:
+    """Each element, or each channel that the ``leading`` dimensions count, becomes ``-lowest`` with probability ``p``;
+    then all is scaled (and moved, if ``lowest`` is not 0) so that mean and variance stay as they are."""
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-
-
-def _drop(input: Tensor, p: float, inplace: bool, shape: tuple[int, ...]) -> Tensor:
-    """``input * mask / (1 - p)`` with a mask of the given shape, each entry of which is 0 with probability ``p``."""
+    if p == 0 or not training or input.numel() == 0:
+        return input
     if not input.is_floating_point():
         raise RuntimeError(f"result type Float can't be cast to the desired output type {SCALAR_NAMES[input.dtype]}")
-    kind = input.dtype.numpy
-    if p < 1:
-        factor = Tensor._wrap(default_generator.bernoulli(1 - p, shape).astype(kind) / kind.type(1 - p))
-    else:  # PyTorch draws nothing here
-        factor = Tensor._wrap(np.zeros((), kind))
-    return input.mul_(factor) if inplace else input * factor
+    if input.ndim < (leading or 0):
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    if p == 1:  # PyTorch draws nothing here
+        return input.mul_(0) if inplace else input * 0
+    shape = input.shape if leading is None else (*input.shape[:leading], *(1,) * (input.ndim - leading))
+    order, strides = list(range(input.ndim)), input.stride()
+    if leading is None and 0 not in strides:  # PyTorch draws in the order of memory, say for a transposed input
+        order.sort(key=lambda i: -strides[i])
+    drawn = default_generator.bernoulli(1 - p, tuple(shape[i] for i in order))
+    kept = drawn.transpose(tuple(map(order.index, range(input.ndim)))).astype(input.dtype.numpy)
+    scale = 1 / math.sqrt((lowest * lowest * p + 1) * (1 - p)) if lowest else 1 / (1 - p)
+    factor = Tensor._wrap(kept * scale if lowest else kept / kept.dtype.type(1 - p))
+    result = input.mul_(factor) if inplace else input * factor
+    return result.add_(Tensor._wrap((kept - 1) * (lowest * scale) + lowest * scale * p)) if lowest else result
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -44,20 +54,21 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
     Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, 2014.
     """
-    _check_probability(p)
-    if p == 0 or not training or input.numel() == 0:
-        return input
-    return _drop(input, p, inplace, input.shape)
+    return _drop(input, p, training, inplace)
 
 
-def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool, batched: bool) -> Tensor:
-    """One draw for each channel: ``(N, C, ...)``, or ``(C, ...)`` if not ``batched``."""
-    leading = 2 if batched else 1
-    if input.ndim < leading:
-        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
-    if p == 0 or not training or input.numel() == 0:
-        return input
-    return _drop(input, p, inplace, (*input.shape[:leading], *(1,) * (input.ndim - leading)))
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """`dropout` of whole channels of ``(N, C, L)`` or ``(C, L)``. Tompson et al., 2015.
+
+    Raises:
+        ValueError: if ``p`` is not in [0, 1].
+        RuntimeError: for another number of dimensions.
+    """
+    if input.ndim not in (2, 3):
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. It is {input.shape}"
+        )
+    return _drop(input, p, training, inplace, input.ndim - 1)
 
 
 def _warn_dimensions(name: str, spatial: int, ndim: int) -> None:
@@ -71,23 +82,6 @@ def _warn_dimensions(name: str, spatial: int, ndim: int) -> None:
         )
 
 
-def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """`dropout` of whole channels of ``(N, C, L)`` or ``(C, L)``. Tompson et al., 2015.
-
-    Raises:
-        ValueError: if ``p`` is not in [0, 1].
-        RuntimeError: for another number of dimensions.
-    """
-    _check_probability(p)
-    if input.ndim not in (2, 3):
-        raise RuntimeError(
-            f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d exists "
-            "to provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an "
-            "optional batch dimension (i.e. 2D or 3D inputs)."
-        )
-    return _drop_channels(input, p, training, inplace, input.ndim == 3)
-
-
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """`dropout` of whole channels of ``(N, C, H, W)``. Tompson et al., 2015.
 
@@ -97,7 +91,6 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
         ValueError: if ``p`` is not in [0, 1].
         RuntimeError: for fewer than two dimensions.
     """
-    _check_probability(p)
     _warn_dimensions("dropout2d", 2, input.ndim)
     if input.ndim == 3:
         warnings.warn(
@@ -107,14 +100,13 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
             "(C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
             stacklevel=2,
         )
-    return _drop_channels(input, p, training, inplace, True)
+    return _drop(input, p, training, inplace, 2)
 
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """`dropout` of whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``; see `dropout2d`."""
-    _check_probability(p)
     _warn_dimensions("dropout3d", 3, input.ndim)
-    return _drop_channels(input, p, training, inplace, input.ndim == 5)
+    return _drop(input, p, training, inplace, 2 if input.ndim == 5 else 1)
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
@@ -125,14 +117,9 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
 
     Source: Klambauer, Unterthiner, Mayr and Hochreiter, 2017.
     """
-    _check_probability(p)
-    if p == 0 or not training or input.numel() == 0:
-        return input
-    if p == 1:
-        return input.mul_(0) if inplace else input * 0
-    lowest = SELU_ALPHA * SELU_SCALE
-    scale = 1 / math.sqrt((lowest * lowest * p + 1) * (1 - p))
-    kept = default_generator.bernoulli(1 - p, input.shape).astype(input.dtype.numpy)
-    factor = Tensor._wrap(kept * scale)
-    offset = Tensor._wrap((kept - 1) * (lowest * scale) + lowest * scale * p)
-    return input.mul_(factor).add_(offset) if inplace else input * factor + offset
+    return _drop(input, p, training, inplace, None, _SELU_LOWEST)
+
+
+def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """`alpha_dropout` of whole channels of ``(N, C, ...)``; RuntimeError for fewer than two dimensions."""
+    return _drop(input, p, training, inplace, 2, _SELU_LOWEST)

@@ -36,5 +36,5 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
             )
     rows = linear(input2, weight.reshape(out * wanted[0], wanted[1]))  # every row of every weight[o], times input2
     rows = rows.reshape(*input2.shape[:-1], out, wanted[0])
-    result = (rows * input1.unsqueeze(-2)).sum(-1)
+    result = (rows * input1.unsqueeze(-2)).sum(-1, dtype=input1.dtype)
     return result if bias is None else result + bias

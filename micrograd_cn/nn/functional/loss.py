@@ -1,44 +1,44 @@
-"""Losses: how far a prediction is from its target.
+"""Losses: how far a prediction is from its target. `class_loss` has those of classes, `margin_loss` those with margins.
 
-All take ``reduction``: "mean" and "sum" give one number, "none" a loss for each element or sample. ``size_average``
-and ``reduce`` are its deprecated forms.
+All take ``reduction``: "mean" and "sum" give one number, "none" a loss for each element or sample; ValueError for
+anything else. ``size_average`` and ``reduce`` are its deprecated forms.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from itertools import zip_longest
 
-import numpy as np
-
-from micrograd_cn.dtypes import SCALAR_NAMES, int64, uint8
-from micrograd_cn.nn.functional.activation import log_softmax
+from micrograd_cn.dtypes import SCALAR_NAMES
 from micrograd_cn.ops import neural
 from micrograd_cn.ops.elementwise import where
-from micrograd_cn.tensor import Size, Tensor
+from micrograd_cn.tensor import Tensor
+
+Flag = bool | None
+Weight = Tensor | None
 
 
-def legacy_reduction(size_average: bool | None, reduce: bool | None, stacklevel: int = 2) -> str:
+def legacy_reduction(size_average: Flag, reduce: Flag, stacklevel: int = 2) -> str:
     """The ``reduction`` that the deprecated arguments mean."""
     reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
-        stacklevel=stacklevel + 1,
-    )
+    text = f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead."
+    warnings.warn(text, stacklevel=stacklevel + 1)
     return reduction
 
 
-def _checked(reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
-    """``reduction``, once it is known to be one; ValueError otherwise."""
+def checked(reduction: str, size_average: Flag = None, reduce: Flag = None, stacklevel: int = 3) -> str:
+    """``reduction``, once it is known to be one, or what the deprecated arguments mean."""
     if size_average is not None or reduce is not None:
-        return legacy_reduction(size_average, reduce, stacklevel=3)
+        return legacy_reduction(size_average, reduce, stacklevel)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
 
 
-def _reduce(loss: Tensor, reduction: str) -> Tensor:
+def reduced(loss: Tensor, reduction: str, size_average: Flag = None, reduce: Flag = None) -> Tensor:
+    """The mean or sum of a loss, or itself."""
+    reduction = checked(reduction, size_average, reduce, 4)
     return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
 
 
@@ -58,23 +58,15 @@ def _weighted(loss: Tensor, weight: Tensor, reduction: str, mean_of_weights: boo
         raise ValueError("Weights and input must have the same size.")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
-    loss = loss * weight
-    if reduction == "mean" and mean_of_weights:
-        return loss.sum() / weight.sum()
-    return _reduce(loss, reduction)
+    by_weights = reduction == "mean" and mean_of_weights
+    return (loss * weight).sum() / weight.sum() if by_weights else reduced(loss * weight, reduction)
 
 
 # --- regression -----------------------------------------------------------------------------------------------
 
 
-def mse_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    weight: Tensor | None = None,
-) -> Tensor:
+def mse_loss(input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
+        weight: Weight = None) -> Tensor:  # fmt: skip
     """Squared error ``(input - target)²``, reduced.
 
     Args:
@@ -87,41 +79,23 @@ def mse_loss(
     """
     if input._array.shape != target._array.shape:
         _warn_sizes(input, target)
-        input, target = _broadcast(input, target)
+        shape = (input.detach() + target.detach()).shape
+        input, target = input.expand(shape), target.expand(shape)
     if weight is not None:
         return _weighted((input - target) ** 2, weight, reduction)
-    return neural.mse_loss(input, target, _checked(reduction, size_average, reduce))
+    return neural.mse_loss(input, target, checked(reduction, size_average, reduce))
 
 
-def _broadcast(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    total = input + target.detach()  # for its shape, and for the error when there is none
-    return input.expand(total.shape), target.expand(total.shape)
-
-
-def l1_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    weight: Tensor | None = None,
-) -> Tensor:
+def l1_loss(input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
+        weight: Weight = None) -> Tensor:  # fmt: skip
     """Absolute error ``|input - target|``, reduced; arguments as for `mse_loss`."""
     _warn_sizes(input, target)
     loss = (input - target).abs()
-    if weight is not None:
-        return _weighted(loss, weight, reduction)
-    return _reduce(loss, _checked(reduction, size_average, reduce))
+    return reduced(loss, reduction, size_average, reduce) if weight is None else _weighted(loss, weight, reduction)
 
 
-def smooth_l1_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    beta: float = 1.0,
-) -> Tensor:
+def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None,
+        reduction: str = "mean", beta: float = 1.0) -> Tensor:  # fmt: skip
     """``d² / (2 * beta)`` where ``d = |input - target| < beta`` and ``d - beta / 2`` elsewhere, reduced.
 
     Raises:
@@ -130,21 +104,16 @@ def smooth_l1_loss(
     Source: Girshick, "Fast R-CNN", 2015.
     """
     _warn_sizes(input, target)
-    reduction = _checked(reduction, size_average, reduce)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     distance = (input - target).abs()
     if beta > 0:
         distance = where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta)
-    return _reduce(distance, reduction)
+    return reduced(distance, reduction, size_average, reduce)
 
 
 def huber_loss(
-    input: Tensor,
-    target: Tensor,
-    reduction: str = "mean",
-    delta: float = 1.0,
-    weight: Tensor | None = None,
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Weight = None
 ) -> Tensor:
     """``d² / 2`` where ``d = |input - target| <= delta`` and ``delta * (d - delta / 2)`` elsewhere, reduced.
 
@@ -158,22 +127,14 @@ def huber_loss(
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     distance = (input - target).abs()
     loss = where(distance <= delta, distance * distance * 0.5, (distance - 0.5 * delta) * delta)
-    if weight is not None:
-        return _weighted(loss, weight, reduction, mean_of_weights=False)
-    return _reduce(loss, _checked(reduction))
+    return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction, mean_of_weights=False)
 
 
 # --- probabilities --------------------------------------------------------------------------------------------
 
 
-def binary_cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Weight = None, size_average: Flag = None,
+        reduce: Flag = None, reduction: str = "mean") -> Tensor:  # fmt: skip
     """``-(t log p + (1 - t) log(1 - p))`` for probabilities ``p = input`` and targets ``t``, reduced.
 
     Args:
@@ -188,12 +149,9 @@ def binary_cross_entropy(
         ValueError: if the shapes differ.
         RuntimeError: if the types differ or a probability is outside [0, 1].
     """
-    reduction = _checked(reduction, size_average, reduce)
+    reduction = checked(reduction, size_average, reduce)
     if target.shape != input.shape:
-        raise ValueError(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
-            "deprecated. Please ensure they have the same size."
-        )
+        raise ValueError(f"Using a target size ({target.shape}) that is different to the input size ({input.shape})")
     if target.dtype is not input.dtype:
         raise RuntimeError(f"Found dtype {SCALAR_NAMES[target.dtype]} but expected {SCALAR_NAMES[input.dtype]}")
     for name, values in (("input", input._array), ("target", target._array)):
@@ -201,18 +159,11 @@ def binary_cross_entropy(
             raise RuntimeError(f"all elements of {name} should be between 0 and 1")
     if weight is None:
         return neural.binary_cross_entropy(input, target, reduction)
-    return _reduce(neural.binary_cross_entropy(input, target, "none") * weight, reduction)
+    return reduced(neural.binary_cross_entropy(input, target, "none") * weight, reduction)
 
 
-def binary_cross_entropy_with_logits(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    pos_weight: Tensor | None = None,
-) -> Tensor:
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Weight = None, size_average: Flag = None,
+        reduce: Flag = None, reduction: str = "mean", pos_weight: Weight = None) -> Tensor:  # fmt: skip
     """`binary_cross_entropy` of ``sigmoid(input)``, without overflow.
 
     Args:
@@ -228,29 +179,20 @@ def binary_cross_entropy_with_logits(
         ValueError: if the shapes differ.
         RuntimeError: if ``target`` holds integers.
     """
-    reduction = _checked(reduction, size_average, reduce)
+    reduction = checked(reduction, size_average, reduce)
     if target.shape != input.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     if not target.is_floating_point():
-        raise RuntimeError(
-            f"result type {SCALAR_NAMES[input.dtype]} can't be cast to the desired output type "
-            f"{SCALAR_NAMES[target.dtype]}"
-        )
+        found = SCALAR_NAMES[target.dtype]
+        raise RuntimeError(f"result type {SCALAR_NAMES[input.dtype]} can't be cast to the desired output type {found}")
     positive = None if pos_weight is None else pos_weight._array.copy()  # the rule keeps it
     if weight is None:
         return neural.binary_cross_entropy_with_logits(input, target, reduction, positive)
-    loss = neural.binary_cross_entropy_with_logits(input, target, "none", positive)
-    return _reduce(loss * weight, reduction)
+    return reduced(neural.binary_cross_entropy_with_logits(input, target, "none", positive) * weight, reduction)
 
 
-def kl_div(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    log_target: bool = False,
-) -> Tensor:
+def kl_div(input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
+        log_target: bool = False) -> Tensor:  # fmt: skip
     """Kullback-Leibler divergence ``t * (log t - input)``, reduced; ``input`` holds log-probabilities.
 
     Args:
@@ -270,179 +212,62 @@ def kl_div(
             "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
             stacklevel=2,
         )
-    reduction = _checked("sum" if by_rows else reduction, size_average, reduce)
     if not (input.is_floating_point() and target.is_floating_point()):
         raise RuntimeError("kl_div: Integral inputs not supported.")
     log = target if log_target else where(target == 0, 1, target).log()  # so that 0 log 0 is 0
-    reduced = _reduce((target.exp() if log_target else target) * (log - input), reduction)
-    return reduced / input.shape[0] if by_rows and input.ndim else reduced
+    loss = (target.exp() if log_target else target) * (log - input)
+    loss = reduced(loss, "sum" if by_rows else reduction, size_average, reduce)
+    return loss / input.shape[0] if by_rows and input.ndim else loss
 
 
-# --- classes ----------------------------------------------------------------------------------------------------
-
-
-def cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    ignore_index: int = -100,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """``-log(softmax(input)[target])`` for each sample, reduced: softmax and `nll_loss` in one.
+def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
+        size_average: Flag = None, eps: float = 1e-8, reduce: Flag = None,
+        reduction: str = "mean") -> Tensor:  # fmt: skip
+    """Negative log-likelihood of counts under a Poisson distribution: ``rate - target * log(rate)``, reduced.
 
     Args:
-        input: scores ``(N, C)``, ``(N, C, d1, ...)`` or ``(C,)`` for ``C`` classes.
-        target: class numbers in ``[0, C)``, of ``input``'s shape without the dimension ``C``; or probabilities of
-            the classes, floating point and of ``input``'s shape.
-        weight: ``(C,)`` a factor for each class; the mean is weighted by it.
+        input: logarithms of the rates, or the rates themselves.
+        target: counts; broadcasts with ``input``.
+        log_input: whether ``input`` holds logarithms.
+        full: add Stirling's approximation of ``log(target!)`` where the target is above 1.
         size_average: deprecated.
-        ignore_index: the class number of samples that do not count.
+        eps: is added to a rate before the logarithm.
         reduce: deprecated.
         reduction: "mean", "sum" or "none".
-        label_smoothing: the part of the target, in [0, 1], that is spread evenly over all classes.
-
-    Returns:
-        One number; for "none" a loss for each class number or distribution in ``target``.
-
-    Raises:
-        ValueError: if the numbers of samples differ.
-        IndexError: for a class number out of range.
-        RuntimeError: if shapes or types do not fit.
-
-    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
-    reduction = _checked(reduction, size_average, reduce)
-    if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    if input._array.shape == target._array.shape:
-        return _distribution_loss(input, target, weight, ignore_index, reduction, label_smoothing)
-    scores, *how, shape = _as_rows(input, target, weight, ignore_index, reduction)
-    z = neural.log_softmax(scores, 1)
-    loss = neural.nll_loss(z, *how, reduction)
-    if label_smoothing:
-        spread = -(z if weight is None else z * weight).sum(1).masked_fill(target.reshape(-1) == ignore_index, 0.0)
-        if reduction != "none":
-            spread = spread.sum() / how[-1]
-        loss = (1 - label_smoothing) * loss + (label_smoothing / z.shape[1]) * spread
-    return loss.reshape(shape) if reduction == "none" else loss
+    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        loss = loss + stirling.masked_fill(target <= 1, 0)
+    return reduced(loss, reduction, size_average, reduce)
 
 
-def nll_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    ignore_index: int = -100,
-    reduce: bool | None = None,
-    reduction: str = "mean",
+def gaussian_nll_loss(
+    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:
-    """Negative log-likelihood ``-input[target]`` for each sample, reduced.
+    """Negative log-likelihood under normal distributions: ``(log(var) + (input - target)² / var) / 2``, reduced.
 
     Args:
-        input: log-probabilities ``(N, C)``, ``(N, C, d1, ...)`` or ``(C,)``, as `log_softmax` gives them.
-        target: class numbers in ``[0, C)``, of ``input``'s shape without the dimension ``C``.
-        weight, size_average, ignore_index, reduce, reduction: as for `cross_entropy`.
+        input: the means, of any shape.
+        target: the samples; broadcasts with ``input``.
+        var: the variances; of ``input``'s shape, or with its last dimension 1 or left out, or a float for all.
+        full: add the constant ``log(2π) / 2``.
+        eps: the least variance, for stability; the derivative does not see this bound.
+        reduction: "mean", "sum" or "none".
 
     Raises:
-        ValueError: if the numbers of samples differ.
-        IndexError: for a class number out of range.
-        RuntimeError: if shapes or types do not fit.
+        ValueError: if a variance is negative or the shape does not fit.
+
+    Source: Nix and Weigend, 1994.
     """
-    reduction = _checked(reduction, size_average, reduce)
-    scores, *how, shape = _as_rows(input, target, weight, ignore_index, reduction)
-    loss = neural.nll_loss(scores, *how, reduction)
-    return loss.reshape(shape) if reduction == "none" else loss
-
-
-def _as_rows(
-    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
-) -> tuple[Any, ...]:
-    """The arguments of a class loss, checked: scores as rows ``(M, C)``, the ``M`` class numbers, what each of these
-    samples weighs (None: 1), what to divide their sum by, and the shape of the unreduced loss."""
-    if input.ndim == 0:
-        raise ValueError("Expected 1 or more dimensions (got 0)")
-    if input.ndim == 1:
-        if target.numel() != 1 or target.ndim > 1:
-            raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.numel()}")
-        scores, shape = input.reshape(1, -1), Size()
-    else:
-        shape = _target_shape(input, target)
-        scores = input if input.ndim == 2 else input.movedim(1, -1).reshape(-1, input.shape[1])
-    if target.dtype is not int64 and target.dtype is not uint8:
-        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {SCALAR_NAMES[target.dtype]}")
-    count = scores.shape[1]
-    classes = target._array.reshape(-1).astype(np.int64)  # a copy, which the rule keeps
-    # Read as unsigned, negative numbers are too large as well: one look at each class number.
-    ignored = None
-    if classes.size and (0 <= ignore_index < count or np.maximum.reduce(classes.view(np.uint64)) >= count):
-        ignored = classes == ignore_index
-        bad = ((classes < 0) | (classes >= count)) & ~ignored
-        if bad.any():
-            raise IndexError(f"Target {classes[bad][0]} is out of bounds. There are {count} classes, from 0 on.")
-        classes = np.where(ignored, 0, classes)
-    counts = None
-    if weight is not None:
-        _check_class_weight(weight, input, count)
-        counts = weight._array[classes]
-    if ignored is not None:
-        counts = np.where(ignored, 0, np.ones(1, scores._array.dtype) if counts is None else counts)
-    divisor: Any = 1
-    if reduction == "mean":
-        divisor = len(classes) if counts is None else np.add.reduce(counts)
-    return scores, classes, counts, divisor, shape
-
-
-def _target_shape(input: Tensor, target: Tensor) -> Size:
-    """The shape that targets of ``(N, C, ...)`` scores must have, once ``target`` is known to have it."""
-    samples = target.shape[0] if target.ndim else 0
-    if samples != input.shape[0]:
-        raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({samples}).")
-    expected = input.shape[:1] + input.shape[2:]
-    if target.shape != expected:
-        if input.ndim == 2:
-            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-        if input.ndim == 4 and target.ndim == 3:
-            raise RuntimeError(f"size mismatch (got input: {list(input.shape)} , target: {list(target.shape)}")
-        raise RuntimeError(f"Expected target size {list(expected)}, got {list(target.shape)}")
-    return expected
-
-
-def _check_class_weight(weight: Tensor, input: Tensor, count: int, name: str = "") -> None:
-    if weight.shape != (count,):
-        raise RuntimeError(
-            f"{name}weight tensor should be defined either for all {count} classes or no classes but got weight "
-            f"tensor of shape: {list(weight.shape)}"
-        )
-    if weight.dtype is not input.dtype:
-        raise RuntimeError(f"expected scalar type {SCALAR_NAMES[input.dtype]} but found {SCALAR_NAMES[weight.dtype]}")
-
-
-def _distribution_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    ignore_index: int,
-    reduction: str,
-    label_smoothing: float,
-) -> Tensor:
-    """`cross_entropy` where each target is a distribution over the classes."""
-    if not target.is_floating_point():
-        raise RuntimeError(
-            f"Expected floating point type for target with class probabilities, got {SCALAR_NAMES[target.dtype]}"
-        )
-    if ignore_index >= 0:
-        raise RuntimeError("ignore_index is not supported for floating point target")
-    dim = 0 if input.ndim == 1 else 1
-    count = input.shape[dim]
-    if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / count
-    loss = log_softmax(input, dim) * target
-    if weight is not None:
-        _check_class_weight(weight, input, count, "cross_entropy: ")
-        loss = loss * weight.reshape(count, *(1,) * (input.ndim - dim - 1))
-    if reduction == "none":
-        return -loss.sum(dim)
-    return -loss.sum() / (math.prod(input.shape) / count if reduction == "mean" else 1)
+    variances = var if isinstance(var, Tensor) else input.detach() * 0 + float(var)
+    if (variances._array < 0).any():
+        raise ValueError("var has negative entry/entries")
+    if variances.shape != input.shape:
+        if input.shape[:-1] == variances.shape:
+            variances = variances.unsqueeze(-1)
+        elif sum(v for v, n in zip_longest(variances.shape, input.shape, fillvalue=0) if v != n) != 1:
+            raise ValueError(f"var is of incorrect size {list(variances.shape)} for input of {list(input.shape)}")
+    variances = variances + (variances.detach().clamp_min(eps) - variances.detach())
+    loss = 0.5 * (variances.log() + (input - target) ** 2 / variances)
+    return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)

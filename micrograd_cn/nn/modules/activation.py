@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import Any
 
@@ -9,299 +10,167 @@ from micrograd_cn.creation import empty
 from micrograd_cn.nn import functional as F
 from micrograd_cn.nn.init import constant_
 from micrograd_cn.nn.modules.module import Module
+from micrograd_cn.nn.modules.optioned import Optioned
 from micrograd_cn.nn.parameter import Parameter
 from micrograd_cn.tensor import Tensor
 
 
-class _InPlace(Module):
-    """Base of the activations whose one option is ``inplace``: write the result over the input."""
+class ReLU(Optioned, function=F.relu):
+    """``max(x, 0)``; ``inplace`` writes the result over the input, here and below."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def extra_repr(self) -> str:
-        """``inplace=True``, or nothing."""
-        return "inplace=True" if self.inplace else ""
+    inplace: bool = False
 
 
-class _Options(Module):
-    """Base of the activations with options that the ``repr`` shows; ``inplace`` only where it is True."""
-
-    def __init__(self, inplace: bool | None = None, **options: Any) -> None:
-        super().__init__()
-        self.__dict__.update(options)
-        self._shown = tuple(options)
-        if inplace is not None:
-            self.inplace = inplace
-
-    def extra_repr(self) -> str:
-        """``name=value, ...``."""
-        shown = [f"{name}={getattr(self, name)}" for name in self._shown]
-        return ", ".join([*shown, "inplace=True"] if getattr(self, "inplace", False) else shown)
-
-
-class ReLU(_InPlace):
-    """``max(x, 0)``."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.relu(input, self.inplace)
-
-
-class SELU(_InPlace):
+class SELU(Optioned, function=F.selu):
     """``scale * elu(x, alpha)`` with self-normalizing constants. Klambauer et al., 2017."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.selu(input, self.inplace)
+    inplace: bool = False
 
 
-class SiLU(_InPlace):
+class SiLU(Optioned, function=F.silu):
     """``x * sigmoid(x)``, also called swish."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.silu(input, self.inplace)
+    inplace: bool = False
 
 
-class Mish(_InPlace):
+class Mish(Optioned, function=F.mish):
     """``x * tanh(softplus(x))``. Misra, 2019."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.mish(input, self.inplace)
+    inplace: bool = False
 
 
-class Hardsigmoid(_InPlace):
+class Hardsigmoid(Optioned, function=F.hardsigmoid, shown=False):
     """``relu6(x + 3) / 6``."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.hardsigmoid(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        """Nothing: PyTorch shows no option here."""
-        return ""
+    inplace: bool = False
 
 
-class Hardswish(_InPlace):
+class Hardswish(Optioned, function=F.hardswish, shown=False):
     """``x * relu6(x + 3) / 6``."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.hardswish(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        """Nothing: PyTorch shows no option here."""
-        return ""
+    inplace: bool = False
 
 
-class Sigmoid(Module):
+class Sigmoid(Optioned, function=F.sigmoid):
     """``1 / (1 + exp(-x))``."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.sigmoid(input)
 
-
-class Tanh(Module):
+class Tanh(Optioned, function=F.tanh):
     """Hyperbolic tangent."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.tanh(input)
 
-
-class LogSigmoid(Module):
+class LogSigmoid(Optioned, function=F.logsigmoid):
     """``log(sigmoid(x))`` without underflow."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.logsigmoid(input)
 
-
-class Softsign(Module):
+class Softsign(Optioned, function=F.softsign):
     """``x / (1 + |x|)``."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.softsign(input)
 
-
-class Tanhshrink(Module):
+class Tanhshrink(Optioned, function=F.tanhshrink):
     """``x - tanh(x)``."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.tanhshrink(input)
 
-
-class LeakyReLU(_Options):
+class LeakyReLU(Optioned, function=F.leaky_relu):
     """``x`` above 0 and ``negative_slope * x`` below. Maas, Hannun and Ng, 2013."""
 
-    negative_slope: float
-    inplace: bool
-
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__(inplace, negative_slope=negative_slope)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.leaky_relu(input, self.negative_slope, self.inplace)
+    negative_slope: float = 0.01
+    inplace: bool = False
 
 
-class ELU(_Options):
+class RReLU(Optioned, function=F.rrelu):
+    """`LeakyReLU` with a slope drawn from ``[lower, upper)`` for each element, in eval mode their mean. Xu, 2015."""
+
+    lower: float = 1 / 8
+    upper: float = 1 / 3
+    inplace: bool = False
+
+
+class ELU(Optioned, function=F.elu):
     """``x`` above 0 and ``alpha * (exp(x) - 1)`` below. Clevert, Unterthiner and Hochreiter, 2015."""
 
-    alpha: float
-    inplace: bool
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(inplace, alpha=alpha)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.elu(input, self.alpha, self.inplace)
+    alpha: float = 1.0
+    inplace: bool = False
 
 
-class CELU(_Options):
+class CELU(Optioned, function=F.celu):
     """``x`` above 0 and ``alpha * (exp(x / alpha) - 1)`` below. Barron, 2017."""
 
-    alpha: float
-    inplace: bool
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(inplace, alpha=alpha)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.celu(input, self.alpha, self.inplace)
+    alpha: float = 1.0
+    inplace: bool = False
 
 
-class Hardtanh(_Options):
+class Hardtanh(Optioned, function=F.hardtanh):
     """``x`` kept between ``min_val`` and ``max_val``; ``min_value`` and ``max_value`` are their deprecated names.
 
     Raises:
         AssertionError: if ``max_val`` is not above ``min_val``.
     """
 
-    min_val: float
-    max_val: float
-    inplace: bool
+    min_val: float = -1.0
+    max_val: float = 1.0
+    inplace: bool = False
+    min_value: float | None = None
+    max_value: float | None = None
 
-    def __init__(
-        self,
-        min_val: float = -1.0,
-        max_val: float = 1.0,
-        inplace: bool = False,
-        min_value: float | None = None,
-        max_value: float | None = None,
-    ) -> None:
-        for old, new, value in (("min_value", "min_val", min_value), ("max_value", "max_val", max_value)):
-            if value is not None:
+    def __post_init__(self) -> None:
+        for old, new in (("min_value", "min_val"), ("max_value", "max_val")):
+            if (value := self.__dict__.pop(old)) is not None:
                 text = f"keyword argument `{old}` is deprecated and renamed to `{new}`"
-                warnings.warn(text, FutureWarning, stacklevel=2)
-        min_val = min_val if min_value is None else min_value
-        max_val = max_val if max_value is None else max_value
-        super().__init__(inplace, min_val=min_val, max_val=max_val)
-        if max_val <= min_val:
-            raise AssertionError(f"max_val ({max_val}) must be greater than min_val ({min_val})")
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
+                warnings.warn(text, FutureWarning, stacklevel=3)
+                setattr(self, new, value)
+        if self.max_val <= self.min_val:
+            raise AssertionError(f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})")
 
 
 class ReLU6(Hardtanh):
     """``min(max(x, 0), 6)``. Howard et al., "MobileNets", 2017."""
 
+    _shown = ("inplace",)
+
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
 
-    def extra_repr(self) -> str:
-        """``inplace=True``, or nothing."""
-        return "inplace=True" if self.inplace else ""
 
-
-class Threshold(_Options):
+class Threshold(Optioned, function=F.threshold):
     """``x`` where it is above ``threshold``, and ``value`` elsewhere."""
 
     threshold: float
     value: float
-    inplace: bool
-
-    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__(inplace, threshold=threshold, value=value)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.threshold(input, self.threshold, self.value, self.inplace)
+    inplace: bool = False
 
 
-class GELU(Module):
+class GELU(Optioned, function=F.gelu):
     """``x * Φ(x)``, Φ being the normal distribution function; ``approximate="tanh"`` takes its tanh form.
 
     Source: Hendrycks and Gimpel, 2016.
     """
 
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        self.approximate = approximate
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.gelu(input, approximate=self.approximate)
-
-    def extra_repr(self) -> str:
-        """``approximate='...'``."""
-        return f"approximate={self.approximate!r}"
+    approximate: str = "none"
 
 
-class Softplus(_Options):
+class Softplus(Optioned, function=F.softplus):
     """``log(1 + exp(beta * x)) / beta``; ``x`` itself where ``beta * x`` is above ``threshold``."""
 
-    beta: float
-    threshold: float
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__(beta=beta, threshold=threshold)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.softplus(input, self.beta, self.threshold)
+    beta: float = 1.0
+    threshold: float = 20.0
 
 
-class Hardshrink(Module):
+class Hardshrink(Optioned, function=F.hardshrink):
     """``x`` where it is farther than ``lambd`` from 0, and 0 elsewhere."""
 
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.hardshrink(input, self.lambd)
+    lambd: float = 0.5
 
     def extra_repr(self) -> str:
         """The number alone."""
         return str(self.lambd)
 
 
-class Softshrink(Module):
+class Softshrink(Optioned, function=F.softshrink):
     """``x`` moved by ``lambd`` towards 0, and 0 where it is nearer than that."""
 
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Element by element."""
-        return F.softshrink(input, self.lambd)
-
-    def extra_repr(self) -> str:
-        """The number alone."""
-        return str(self.lambd)
+    lambd: float = 0.5
+    extra_repr = Hardshrink.extra_repr
 
 
 class PReLU(Module):
@@ -338,53 +207,35 @@ class PReLU(Module):
         return f"num_parameters={self.num_parameters}"
 
 
-class GLU(_Options):
+class GLU(Optioned, function=F.glu):
     """``a * sigmoid(b)`` with the halves ``a`` and ``b`` of the input along ``dim``, which the output has half of."""
 
-    dim: int
-
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """``(..., 2n, ...)`` becomes ``(..., n, ...)``."""
-        return F.glu(input, self.dim)
+    dim: int = -1
 
 
-class Softmax(_Options):
-    """``exp(x) / sum(exp(x))`` along ``dim``."""
+class Softmax(Optioned, function=functools.partial(F.softmax, _stacklevel=5)):
+    """``exp(x) / sum(exp(x))`` along ``dim``; leaving ``dim`` out is deprecated."""
 
-    dim: int | None
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The same shape; sums to 1 along ``dim``."""
-        return F.softmax(input, self.dim, _stacklevel=5)
+    dim: int | None = None
 
 
-class LogSoftmax(_Options):
+class LogSoftmax(Optioned, function=functools.partial(F.log_softmax, _stacklevel=5)):
     """``log(softmax(x))`` along ``dim``, without underflow."""
 
-    dim: int | None
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The same shape."""
-        return F.log_softmax(input, self.dim, _stacklevel=5)
+    dim: int | None = None
 
 
-class Softmin(_Options):
+class Softmin(Optioned, function=functools.partial(F.softmin, _stacklevel=5)):
     """``softmax(-x)`` along ``dim``."""
 
-    dim: int | None
+    dim: int | None = None
 
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
+
+class Softmax2d(Module):
+    """`Softmax` over the channels of each place in ``(N, C, H, W)`` or ``(C, H, W)``; ValueError for other shapes."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """The same shape; sums to 1 along ``dim``."""
-        return F.softmin(input, self.dim, _stacklevel=5)
+        """The same shape; sums to 1 along dimension -3."""
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
+        return F.softmax(input, -3)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from micrograd_cn.nn import functional as F
-from micrograd_cn.nn.modules.module import Module
-from micrograd_cn.tensor import Tensor
+from micrograd_cn.nn.modules.optioned import Optioned
 
 
-class _Dropout(Module):
+class _Dropout(Optioned, shown=True):
     """Base of the dropout layers.
 
     Args:
@@ -18,55 +17,43 @@ class _Dropout(Module):
         ValueError: if ``p`` is not in [0, 1].
     """
 
-    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-        self.p, self.inplace = p, inplace
+    p: float = 0.5
+    inplace: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {self.p}")
 
     def extra_repr(self) -> str:
         """``p=..., inplace=...``."""
         return f"p={self.p}, inplace={self.inplace}"
 
 
-class Dropout(_Dropout):
+class Dropout(_Dropout, function=F.dropout):
     """Sets each element to zero with probability ``p`` and divides the others by ``1 - p``; see `_Dropout`.
 
     Source: Srivastava et al., 2014; https://pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Any shape; in eval mode the input itself."""
-        return F.dropout(input, self.p, self.training, self.inplace)
 
-
-class Dropout1d(_Dropout):
+class Dropout1d(_Dropout, function=F.dropout1d):
     """Drops whole channels of ``(N, C, L)`` or ``(C, L)``."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The same shape; in eval mode the input itself."""
-        return F.dropout1d(input, self.p, self.training, self.inplace)
 
-
-class Dropout2d(_Dropout):
+class Dropout2d(_Dropout, function=F.dropout2d):
     """Drops whole channels of ``(N, C, H, W)``."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The same shape; in eval mode the input itself."""
-        return F.dropout2d(input, self.p, self.training, self.inplace)
 
-
-class Dropout3d(_Dropout):
+class Dropout3d(_Dropout, function=F.dropout3d):
     """Drops whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The same shape; in eval mode the input itself."""
-        return F.dropout3d(input, self.p, self.training, self.inplace)
+
+# PyTorch's next two never work in place, whatever their option says.
 
 
-class AlphaDropout(_Dropout):
+class AlphaDropout(_Dropout, function=lambda input, p, training: F.alpha_dropout(input, p, training)):
     """Dropout for networks with `SELU`, which keeps mean and variance. Klambauer et al., 2017."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Any shape; in eval mode the input itself."""
-        return F.alpha_dropout(input, self.p, self.training)
+
+class FeatureAlphaDropout(_Dropout, function=lambda input, p, training: F.feature_alpha_dropout(input, p, training)):
+    """`AlphaDropout` of whole channels of ``(N, C, ...)``."""

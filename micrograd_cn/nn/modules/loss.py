@@ -1,223 +1,304 @@
-"""Losses as modules: they hold the options, and `micrograd_cn.nn.functional` computes."""
+"""Losses as modules: they hold the options, and `micrograd_cn.nn.functional` computes.
+
+Common options: ``reduction`` is "mean", "sum" or "none", and anything else is refused when the loss is called;
+``size_average`` and ``reduce`` are its deprecated forms; ``weight`` is a buffer, a factor for each class or element.
+"""
 
 from __future__ import annotations
 
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
 from micrograd_cn.nn import functional as F
+from micrograd_cn.nn.functional.class_loss import LinearCrossEntropyOptions
 from micrograd_cn.nn.functional.loss import legacy_reduction
-from micrograd_cn.nn.modules.module import Module
+from micrograd_cn.nn.modules.distance import PairwiseDistance
+from micrograd_cn.nn.modules.linear import Linear
+from micrograd_cn.nn.modules.optioned import Optioned
 from micrograd_cn.tensor import Tensor
 
 
-class _Loss(Module):
-    """Base of the losses.
+class _Loss(Optioned, shown=False):
+    """Base of the losses: turns the deprecated options into ``reduction``, and weights into buffers."""
 
-    Args:
-        size_average: deprecated.
-        reduce: deprecated.
-        reduction: "mean", "sum" or "none"; anything else is refused when the loss is called.
-    """
-
-    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
-        super().__init__()
+    def __post_init__(self) -> None:
+        size_average, reduce = (self.__dict__.pop(name, None) for name in ("size_average", "reduce"))
         if size_average is not None or reduce is not None:
-            reduction = legacy_reduction(size_average, reduce)
-        self.reduction = reduction
+            self.reduction = legacy_reduction(size_average, reduce, stacklevel=3)
+        for name in ("weight", "pos_weight"):
+            if name in self.__dict__:
+                self.register_buffer(name, self.__dict__.pop(name))
 
 
-class _WeightedLoss(_Loss):
-    """A loss with a buffer ``weight``."""
-
-    weight: Tensor | None
-
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
+class _ReducedLoss(_Loss, shown=False):
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
 
 
-class MSELoss(_Loss):
+class _WeightedLoss(_Loss, shown=False):
+    weight: Tensor | None = None
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class MSELoss(_ReducedLoss, function=F.mse_loss):
     """Mean (or sum) of the squared errors ``(input - target)²``; see `functional.mse_loss`."""
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Both of the same shape; returns a number, or that shape for "none"."""
-        return F.mse_loss(input, target, reduction=self.reduction)
 
-
-class L1Loss(_Loss):
+class L1Loss(_ReducedLoss, function=F.l1_loss):
     """Mean (or sum) of the absolute errors ``|input - target|``."""
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Both of the same shape; returns a number, or that shape for "none"."""
-        return F.l1_loss(input, target, reduction=self.reduction)
 
-
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(_ReducedLoss, function=F.smooth_l1_loss):
     """Squared near 0 and absolute farther than ``beta``; see `functional.smooth_l1_loss`. Girshick, 2015."""
 
-    def __init__(
-        self,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-        beta: float = 1.0,
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.beta = beta
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Both of the same shape; returns a number, or that shape for "none"."""
-        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+    beta: float = 1.0
 
 
-class HuberLoss(_Loss):
+class HuberLoss(_Loss, function=F.huber_loss):
     """Squared up to an error of ``delta`` and linear beyond; see `functional.huber_loss`. Huber, 1964.
 
     Raises:
         TypeError: if ``delta`` is no number.
     """
 
-    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        if not isinstance(delta, (float, int)):
-            raise TypeError(f"delta must be a float or int, got: {type(delta)}")
-        super().__init__(reduction=reduction)
-        self.delta = delta
+    reduction: str = "mean"
+    delta: float = 1.0
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Both of the same shape; returns a number, or that shape for "none"."""
-        return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
+    def __post_init__(self) -> None:
+        if not isinstance(self.delta, (float, int)):
+            raise TypeError(f"delta must be a float or int, got: {type(self.delta)}")
 
 
-class BCELoss(_WeightedLoss):
+class BCELoss(_WeightedLoss, function=F.binary_cross_entropy):
     """Cross entropy between probabilities and targets in [0, 1]; see `functional.binary_cross_entropy`."""
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Both of the same shape; returns a number, or that shape for "none"."""
-        return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
 
-
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(_WeightedLoss, function=F.binary_cross_entropy_with_logits):
     """`Sigmoid` and `BCELoss` in one, without overflow.
 
-    Args:
-        weight: a factor for each element.
-        size_average: deprecated.
-        reduce: deprecated.
-        reduction: "mean", "sum" or "none".
-        pos_weight: a factor for the positive part of the loss, such as negatives per positive.
+    ``pos_weight`` is a factor for the positive part of the loss, such as negatives per positive.
     """
 
-    weight: Tensor | None
-    pos_weight: Tensor | None
-
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-        pos_weight: Tensor | None = None,
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
-        self.register_buffer("pos_weight", pos_weight)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Both of the same shape; returns a number, or that shape for "none"."""
-        return F.binary_cross_entropy_with_logits(
-            input, target, self.weight, pos_weight=self.pos_weight, reduction=self.reduction
-        )
+    pos_weight: Tensor | None = None
 
 
-class KLDivLoss(_Loss):
+class KLDivLoss(_ReducedLoss, function=F.kl_div):
     """Kullback-Leibler divergence of log-probabilities from targets; see `functional.kl_div`.
 
-    Args:
-        size_average: deprecated.
-        reduce: deprecated.
-        reduction: "mean", "batchmean", "sum" or "none".
-        log_target: whether the targets are logarithms, too.
+    ``reduction`` may be "batchmean", too. ``log_target`` is whether the targets are logarithms, too.
     """
 
-    def __init__(
-        self,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-        log_target: bool = False,
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.log_target = log_target
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Both of the same shape; returns a number, or that shape for "none"."""
-        return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+    log_target: bool = False
 
 
-class NLLLoss(_WeightedLoss):
+class PoissonNLLLoss(_Loss, function=F.poisson_nll_loss):
+    """Negative log-likelihood of counts under a Poisson distribution; see `functional.poisson_nll_loss`."""
+
+    log_input: bool = True
+    full: bool = False
+    size_average: bool | None = None
+    eps: float = 1e-8
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class GaussianNLLLoss(_Loss, function=F.gaussian_nll_loss, kw_only=True):
+    """Negative log-likelihood under normal distributions of given variances; see `functional.gaussian_nll_loss`."""
+
+    full: bool = False
+    eps: float = 1e-6
+    reduction: str = "mean"
+
+
+class NLLLoss(_Loss, function=F.nll_loss):
     """Negative log-likelihood of the target classes; its input comes from `LogSoftmax`.
 
-    Args:
-        weight: ``(C,)`` a factor for each class.
-        size_average: deprecated.
-        ignore_index: the class number of samples that do not count.
-        reduce: deprecated.
-        reduction: "mean" (weighted), "sum" or "none".
+    ``weight`` is ``(C,)``, a factor for each class. Samples of the class number ``ignore_index`` do not count.
     """
 
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        size_average: bool | None = None,
-        ignore_index: int = -100,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(weight, size_average, reduce, reduction)
-        self.ignore_index = ignore_index
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Log-probabilities ``(N, C, ...)`` and class numbers ``(N, ...)``."""
-        return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+    weight: Tensor | None = None
+    size_average: bool | None = None
+    ignore_index: int = -100
+    reduce: bool | None = None
+    reduction: str = "mean"
 
 
-class CrossEntropyLoss(_WeightedLoss):
-    """Negative log-likelihood of the target classes under the softmax of scores.
+class NLLLoss2d(NLLLoss):
+    """The old name of `NLLLoss` for ``(N, C, H, W)``; warns that it is deprecated."""
 
-    Args:
-        weight: ``(C,)`` a factor for each class.
-        size_average: deprecated.
-        ignore_index: the class number of samples that do not count.
-        reduce: deprecated.
-        reduction: "mean" (weighted), "sum" or "none".
-        label_smoothing: the part of the target that is spread evenly over all classes.
+    def __post_init__(self) -> None:
+        warnings.warn("`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead", FutureWarning, stacklevel=3)
+        super().__post_init__()
+
+
+class CrossEntropyLoss(_Loss, function=F.cross_entropy):
+    """Negative log-likelihood of the target classes under the softmax of scores; see `functional.cross_entropy`.
+
+    ``weight`` is ``(C,)``, a factor for each class. Samples of the class number ``ignore_index`` do not count.
+    ``label_smoothing`` is the part of the target that is spread evenly over all classes.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
 
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        size_average: bool | None = None,
-        ignore_index: int = -100,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-        label_smoothing: float = 0.0,
-    ) -> None:
-        super().__init__(weight, size_average, reduce, reduction)
-        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+    weight: Tensor | None = None
+    size_average: bool | None = None
+    ignore_index: int = -100
+    reduce: bool | None = None
+    reduction: str = "mean"
+    label_smoothing: float = 0.0
+
+
+class LinearCrossEntropyLoss(_WeightedLoss):
+    """`Linear` and `CrossEntropyLoss` in one.
+
+    Args:
+        in_features: size of the last dimension of the input.
+        num_classes: ``C``.
+        out_features: ``(d1, ...)``, for a loss at each of these places.
+        bias: whether the linear map adds one.
+        device: only the CPU.
+        dtype: of the linear map.
+        reduction, weight, ignore_index, label_smoothing, options: as for `functional.linear_cross_entropy`.
+
+    Raises:
+        RuntimeError: if ``weight`` or ``label_smoothing`` does not fit.
+    """
+
+    def __init__(self, in_features: int, num_classes: int, *, out_features: tuple[int, ...] = (), bias: bool = False,
+            device: Any = None, dtype: Any = None, reduction: str = "mean", weight: Tensor | None = None,
+            ignore_index: int | None = None, label_smoothing: float = 0.0,
+            options: LinearCrossEntropyOptions | None = None) -> None:  # fmt: skip
+        if weight is not None and weight.shape != (num_classes,):
+            raise RuntimeError(f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}")
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
+        super().__init__(weight, reduction=reduction)
+        self.num_classes, self.out_features, self.ignore_index = num_classes, out_features, ignore_index
+        self.label_smoothing, self.options = label_smoothing, options
+        count = math.prod(out_features, start=num_classes)
+        self.linear = Linear(in_features, count, bias=bias, device=device, dtype=dtype)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Scores ``(N, C, ...)``, and class numbers ``(N, ...)`` or probabilities ``(N, C, ...)``."""
-        return F.cross_entropy(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-        )
+        """``(N, in_features)`` and targets as for `functional.cross_entropy` of scores ``(N, C, d1, ...)``."""
+        shape, bias = (self.num_classes, *self.out_features), self.linear.bias
+        return F.linear_cross_entropy(
+            input, self.linear.weight.reshape(*shape, -1), target,
+            linear_bias=None if bias is None else bias.reshape(shape), weight=self.weight, reduction=self.reduction,
+            ignore_index=self.ignore_index, label_smoothing=self.label_smoothing, options=self.options,
+        )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        """``in_features=..., num_classes=..., ...``."""
+        own = ("num_classes", "out_features", "bias", "reduction", "ignore_index", "label_smoothing", "options")
+        values = {**vars(self), "bias": self.linear.bias is not None}
+        return ", ".join([f"in_features={self.linear.in_features}", *(f"{name}={values[name]}" for name in own)])
+
+
+class CTCLoss(_Loss, function=F.ctc_loss):
+    """Connectionist temporal classification; see `functional.ctc_loss`. Graves et al., 2006."""
+
+    blank: int = 0
+    reduction: str = "mean"
+    zero_infinity: bool = False
+
+
+class SoftMarginLoss(_ReducedLoss, function=F.soft_margin_loss):
+    """``log(1 + exp(-target * input))`` for targets 1 and -1."""
+
+
+class MultiLabelSoftMarginLoss(_WeightedLoss, function=F.multilabel_soft_margin_loss):
+    """Binary cross entropy for each class, their mean; see `functional.multilabel_soft_margin_loss`."""
+
+
+class MultiLabelMarginLoss(_ReducedLoss, function=F.multilabel_margin_loss):
+    """Margin of each target class above each other class; see `functional.multilabel_margin_loss`."""
+
+
+class MultiMarginLoss(_Loss, function=F.multi_margin_loss):
+    """Margin of the target class above the others; see `functional.multi_margin_loss`.
+
+    Raises:
+        ValueError: if ``p`` is neither 1 nor 2 or ``weight`` has not one dimension.
+    """
+
+    p: int = 1
+    margin: float = 1.0
+    weight: Tensor | None = None
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.p not in (1, 2):
+            raise ValueError("only p == 1 and p == 2 supported")
+        if self.weight is not None and self.weight.ndim != 1:
+            raise ValueError(f"MultiMarginLoss: expected weight to be None or 1D, got {self.weight.ndim}D instead")
+
+
+class _MarginLoss(_Loss, shown=False):
+    margin: float = 0.0
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class MarginRankingLoss(_MarginLoss, function=F.margin_ranking_loss):
+    """Which of two scores should be the higher; see `functional.margin_ranking_loss`."""
+
+
+class HingeEmbeddingLoss(_MarginLoss, function=F.hinge_embedding_loss):
+    """Distances: small where the target is 1, wide where it is -1; see `functional.hinge_embedding_loss`."""
+
+    margin: float = 1.0
+
+
+class CosineEmbeddingLoss(_MarginLoss, function=F.cosine_embedding_loss):
+    """Angles: small where the target is 1, wide where it is -1; see `functional.cosine_embedding_loss`."""
+
+
+class _TripletLoss(_Loss):
+    margin: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.margin <= 0:
+            raise ValueError(f"{type(self).__name__}: expected margin to be greater than 0, got {self.margin} instead")
+
+
+class TripletMarginLoss(_TripletLoss, function=F.triplet_margin_loss):
+    """An anchor should be nearer to the positive than to the negative one; see `functional.triplet_margin_loss`.
+
+    Raises:
+        ValueError: if ``margin`` is not positive.
+    """
+
+    margin: float = 1.0
+    p: float = 2.0
+    eps: float = 1e-6
+    swap: bool = False
+    size_average: bool | None = None
+    reduce: bool | None = None
+    reduction: str = "mean"
+
+
+class TripletMarginWithDistanceLoss(_TripletLoss, function=F.triplet_margin_with_distance_loss, kw_only=True):
+    """`TripletMarginLoss` with a distance function of one's own.
+
+    Raises:
+        ValueError: if ``margin`` is not positive.
+    """
+
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None
+    margin: float = 1.0
+    swap: bool = False
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.distance_function = self.distance_function or PairwiseDistance()

@@ -118,6 +118,8 @@ class Holder:
         self._non_persistent_buffers_set.discard(name)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        if "_member_kinds" not in state:
+            raise RuntimeError(f"this {type(self).__name__} was pickled by PyTorch; save and load its state_dict()")
         # Copies share tensors (copy.copy) or not (deepcopy, pickle), but never the account of their members.
         shared = {name: copy.copy(state[name]) for name in ("_member_kinds", "_non_persistent_buffers_set")}
         self.__dict__.update(state | shared)

@@ -11,7 +11,7 @@ import numpy as np
 from micrograd_cn.autograd import no_grad
 from micrograd_cn.nn.modules.hooks import Hook, Hooked, add_hook, hooks_of
 from micrograd_cn.nn.modules.members import Holder, members
-from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.nn.parameter import Parameter, is_lazy
 from micrograd_cn.recording import Handle
 from micrograd_cn.tensor import Tensor
 
@@ -31,7 +31,12 @@ class _IncompatibleKeys(NamedTuple):
 
 
 class Stateful(Holder, Hooked):
-    """The part of `Module` that turns parameters and persistent buffers into a state dict and back."""
+    """The part of `Module` that turns parameters and persistent buffers into a state dict and back.
+
+    A state dict has the ``_version`` of each module in it, by dotted name, as its attribute ``_metadata``.
+    """
+
+    _version = 1
 
     def get_extra_state(self) -> Any:
         """Override it with `set_extra_state` to keep something beside tensors in the state dict."""
@@ -55,6 +60,10 @@ class Stateful(Holder, Hooked):
         """
         if destination is None:
             destination = OrderedDict()
+            destination._metadata = OrderedDict()  # type: ignore[attr-defined]
+        local = {"version": self._version}
+        if hasattr(destination, "_metadata"):
+            destination._metadata[prefix[:-1]] = local
         for hook in hooks_of(self, "state_dict_pre"):
             hook.function(self, prefix, keep_vars)
         self._save_to_state_dict(destination, prefix, keep_vars)
@@ -62,7 +71,7 @@ class Stateful(Holder, Hooked):
             if module is not None:
                 module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         for hook in hooks_of(self, "state_dict_post"):
-            hook.function(self, destination, prefix, {})
+            hook.function(self, destination, prefix, local)
         return destination
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
@@ -96,9 +105,10 @@ class Stateful(Holder, Hooked):
         unexpected: list[str] = []
         errors: list[str] = []
         keys = _IncompatibleKeys(missing, unexpected)
+        versions = getattr(state_dict, "_metadata", {})
 
         def load(module: Stateful, state: dict[str, Any], prefix: str) -> None:
-            metadata = {"assign_to_params_buffers": assign}
+            metadata = {**versions.get(prefix[:-1], {}), "assign_to_params_buffers": assign}
             module._load_from_state_dict(state, prefix, metadata, True, missing, unexpected, errors)
             for name, child in members(module, "module"):
                 if child is not None:
@@ -196,6 +206,8 @@ def _load_tensor(module: Stateful, name: str, key: str, tensor: Tensor, value: A
                 f"from checkpoint but received {type(value)}"
             )
         value = Tensor._wrap(np.asarray(value.detach()))  # PyTorch's own tensor
+    if is_lazy(tensor) and is_lazy(value):
+        return None
     if tensor.shape == () and value.shape == (1,):  # 0-dim parameters were once saved so
         value = value[0]
     if value.shape != tensor.shape:

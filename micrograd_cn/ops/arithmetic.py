@@ -1,0 +1,115 @@
+"""More arithmetic, element by element: signs, neighbours, logarithms to base 2, whole-number functions.
+
+https://pytorch.org/docs/stable/torch.html#pointwise-ops
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from micrograd_cn.ops.elementwise import elementwise, floating, only_floats, pow, where
+from micrograd_cn.ops.table import composed
+
+# --- signs and neighbours --------------------------------------------------------------------------------------------
+
+
+@floating(
+    lambda g, x, out: g * np.where(x == 0, 0, out / np.where(x == 0, 1, x)),
+    lambda g: np.zeros_like(g),
+    numpy=(np.copysign,),
+)
+def copysign(x: Any, y: Any) -> Any:
+    """``|x|`` with the sign of ``y``."""
+    return np.copysign(x, y)
+
+
+@elementwise(None, numpy=(np.signbit,))
+def signbit(x: Any) -> Any:
+    """True for numbers below 0, and for -0.0."""
+    return np.signbit(x) if x.dtype.kind == "f" else x < 0
+
+
+@elementwise(None, None, dtypes="same", numpy=(np.heaviside,))
+def heaviside(x: Any, values: Any) -> Any:
+    """0 below 0, 1 above, and ``values`` at 0."""
+    return np.where(x == 0, values, np.where(x > 0, 1, x < 0)).astype(x.dtype) * (x >= 0)
+
+
+@only_floats(lambda g, x, y: np.where(x == y, 0, g), lambda g: np.zeros_like(g), numpy=(np.nextafter,))
+def nextafter(x: Any, y: Any) -> Any:
+    """The number next to ``x`` in the direction of ``y``."""
+    return np.nextafter(x, y)
+
+
+@floating(lambda g: np.zeros_like(g))
+def angle(x: Any) -> Any:
+    """The angle of a number in the complex plane: 0, or π below 0; NaN stays."""
+    return np.where(np.isnan(x), x, np.where(x < 0, x.dtype.type(math.pi), 0)).astype(x.dtype)
+
+
+# --- choices and logarithms ------------------------------------------------------------------------------------------
+
+
+@elementwise(
+    lambda g, x, y: np.where((x >= y) | (y != y), g, 0),
+    lambda g, x, y: np.where((x >= y) | (y != y), 0, g),
+    numpy=(np.fmax,),
+)
+def fmax(x: Any, y: Any) -> Any:
+    """The larger of the two; a number wins over NaN."""
+    return np.fmax(x, y)
+
+
+@elementwise(
+    lambda g, x, y: np.where((x <= y) | (y != y), g, 0),
+    lambda g, x, y: np.where((x <= y) | (y != y), 0, g),
+    numpy=(np.fmin,),
+)
+def fmin(x: Any, y: Any) -> Any:
+    """The smaller of the two; a number wins over NaN."""
+    return np.fmin(x, y)
+
+
+@only_floats(lambda g, x, y: g / (1 + np.exp2(y - x)), lambda g, x, y: g / (1 + np.exp2(x - y)), numpy=(np.logaddexp2,))
+def logaddexp2(x: Any, y: Any) -> Any:
+    """``log2(2**x + 2**y)`` without overflow."""
+    return np.logaddexp2(x, y)
+
+
+@composed
+def ldexp(input: Any, other: Any) -> Any:
+    """``input * 2 ** other``."""
+    return input * pow(2.0, other)
+
+
+@composed
+def float_power(input: Any, exponent: Any) -> Any:
+    """``input ** exponent`` in float64."""
+    return pow(*(x.double() if hasattr(x, "double") else float(x) for x in (input, exponent)))
+
+
+@composed
+def fill(input: Any, value: Any) -> Any:
+    """``value``, a number or a 0-dim tensor, everywhere in the shape and type of ``input``."""
+    if len(getattr(value, "shape", ())):
+        raise RuntimeError(f"fill only supports 0-dimension value tensor but got shape {list(value.shape)}")
+    value = value.to(input.dtype) if hasattr(value, "to") else value
+    return where(np.zeros(tuple(input.shape), bool), input, value)
+
+
+@composed
+def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
+    """``other - alpha * input``."""
+    return other - (input if alpha == 1 else input * alpha)
+
+
+# --- what complex numbers would need, and real ones answer themselves ------------------------------------------------
+
+
+@composed
+def conj(input: Any) -> Any:
+    """The complex conjugate: real numbers themselves, as for ``resolve_conj``, ``resolve_neg`` and ``real``."""
+    return input

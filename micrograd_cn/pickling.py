@@ -1,0 +1,214 @@
+"""The pickles inside PyTorch's files: tensors as views of storages that lie beside the pickle.
+
+Reading strictly builds tensors and plain containers and can do nothing else: every name that a pickle asks for is
+looked up in one table, and the operations that call or fill an object work on what came from that table only.
+"""
+
+from __future__ import annotations
+
+import collections
+import io
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from micrograd_cn import dtypes
+from micrograd_cn.device import device
+from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.recording import wrap
+from micrograd_cn.tensor import Size, Tensor
+
+Array = np.ndarray[Any, Any]
+# The versions in Python, whose steps can be refined; pickles of checkpoints are small.
+_Pickler: Any = pickle._Pickler
+_Unpickler: Any = pickle._Unpickler
+
+
+class StorageType:
+    """PyTorch's name for flat memory of one dtype: ``FloatStorage``."""
+
+    def __init__(self, dtype: dtypes.dtype) -> None:
+        self.dtype, self.name = dtype, dtypes.SCALAR_NAMES[dtype] + "Storage"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+def rebuild_tensor(storage: Array, offset: int, size: Any, stride: Any, requires_grad: bool, *_: Any) -> Tensor:
+    """A tensor that looks at ``storage``: ``offset`` and ``stride`` in elements.
+
+    Raises:
+        pickle.UnpicklingError: if it would look beyond.
+    """
+    numbers = [offset, *size, *stride]
+    if not isinstance(storage, np.ndarray) or any(type(n) is not int or n < 0 for n in numbers):
+        raise pickle.UnpicklingError(f"a tensor of size {size} and stride {stride} cannot be read")
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    if all(size) and last >= len(storage):
+        raise pickle.UnpicklingError(f"a tensor of size {size} and stride {stride} exceeds its {len(storage)} numbers")
+    step = storage.itemsize
+    steps = [s * step for s in stride]
+    view: Array = np.ndarray(tuple(size), storage.dtype, storage.data, min(offset, len(storage)) * step, steps)
+    return wrap(view).requires_grad_(bool(requires_grad))
+
+
+def rebuild_parameter(data: Tensor, requires_grad: bool, *_: Any) -> Parameter:
+    """A parameter with the memory of ``data``."""
+    return Parameter(data, bool(requires_grad))
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """Bytes, as pickles of protocol 2 hold them."""
+    return text.encode("latin1")
+
+
+_ = dtypes.bfloat16  # now it is among the types
+STORAGES = {d: StorageType(d) for d in dtypes.TYPE_NAMES}
+# The names in a pickle that tensors and plain containers are made of.
+KNOWN: dict[tuple[str, str], Any] = {
+    ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
+    ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
+    ("torch", "Size"): Size,
+    ("torch", "device"): device,
+    **{("torch", d._name): d for d in STORAGES},
+    **{("torch", s.name): s for s in STORAGES.values()},
+    ("_codecs", "encode"): _encode,
+    **{("collections", c.__name__): c for c in (OrderedDict, collections.Counter)},
+    **{(module, c.__name__): c for module in ("builtins", "__builtin__") for c in (set, complex, bytearray)},
+}
+_NAMES = {id(thing): name for name, thing in KNOWN.items() if name[0].startswith("torch")}
+
+
+class Pickler(_Pickler):
+    """Writes tensors and what PyTorch has names for under those names; the memory of tensors goes to ``storages``.
+
+    Attributes:
+        storages: for the key of each storage its flat array.
+    """
+
+    dispatch: ClassVar[dict[Any, Any]] = dict(_Pickler.dispatch)
+
+    def __init__(self, file: io.BytesIO, protocol: int) -> None:
+        super().__init__(file, protocol)
+        self.storages: dict[str, Array] = {}
+        self._keys: dict[Any, str] = {}
+
+    def save_global(self, obj: Any, name: str | None = None) -> None:
+        """A reference by name."""
+        if id(obj) in _NAMES:
+            self.write(pickle.GLOBAL + "\n".join([*_NAMES[id(obj)], ""]).encode())
+            self.memoize(obj)
+        else:
+            super().save_global(obj, name)
+
+    dispatch[FunctionType] = save_global
+
+    def persistent_id(self, obj: Any) -> Any:
+        """What stands for a storage."""
+        if not isinstance(obj, _Storage):
+            return None
+        return "storage", STORAGES[dtypes.FROM_NUMPY[obj.flat.dtype]], obj.key, "cpu", len(obj.flat)
+
+    def reducer_override(self, obj: Any) -> Any:
+        """How tensors and sizes are rebuilt; the rest as pickle does it."""
+        if isinstance(obj, Parameter):
+            return rebuild_parameter, (wrap(obj._array), obj.requires_grad, OrderedDict())
+        if isinstance(obj, Tensor):
+            storage = self._storage(obj._array)
+            if storage is None:
+                obj = wrap(obj._array.copy()).requires_grad_(obj.requires_grad)
+                storage = self._storage(obj._array)
+            assert storage is not None
+            start = storage.flat.ctypes.data
+            offset = (obj._array.ctypes.data - start) // obj.itemsize if obj.numel() else 0
+            return rebuild_tensor, (storage, offset, tuple(obj.shape), obj.stride(), obj.requires_grad, OrderedDict())
+        return (type(obj), (tuple(obj),)) if isinstance(obj, Size) else NotImplemented
+
+    def _storage(self, array: Array) -> _Storage | None:
+        """The memory that ``array`` looks at, once for all that share it; None if no storage can be seen that way."""
+        owner = array
+        while isinstance(owner.base, np.ndarray) and owner.base.dtype == array.dtype:
+            owner = owner.base
+        dense = owner.transpose(sorted(range(owner.ndim), key=lambda i: -owner.strides[i]))
+        if not dense.flags.c_contiguous or any(s < 0 for s in array.strides):
+            return None
+        key = self._keys.setdefault((owner.ctypes.data, owner.dtype, owner.nbytes), str(len(self._keys)))
+        return _Storage(self.storages.setdefault(key, dense.reshape(-1)), key)
+
+
+class _Storage:
+    def __init__(self, flat: Array, key: str) -> None:
+        self.flat, self.key = flat, key
+
+
+class Unpickler(_Unpickler):
+    """Reads any pickle, with the code that it names: only for files that are trusted.
+
+    Args:
+        data: the pickle.
+        storage: from PyTorch's description of a storage to its flat array.
+    """
+
+    def __init__(self, data: bytes, storage: Callable[[Any], Array], **options: Any) -> None:
+        super().__init__(io.BytesIO(data), **options)
+        self.persistent_load = storage
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What a name in the pickle means; PyTorch's modules are ours."""
+        known = KNOWN.get((module, name))
+        if known is not None:
+            return known
+        package, _, rest = module.partition(".")
+        return super().find_class(f"micrograd_cn.{rest}".rstrip(".") if package == "torch" else module, name)
+
+
+class StrictUnpickler(Unpickler):
+    """Reads tensors and plain containers and refuses everything else by name.
+
+    Args:
+        allowed: further classes that may be made, by their full names; see `serialization.safe_globals`.
+    """
+
+    dispatch: ClassVar[dict[Any, Any]] = dict(_Unpickler.dispatch)
+
+    def __init__(self, data: bytes, storage: Callable[[Any], Array], allowed: dict[str, Any]) -> None:
+        super().__init__(data, storage)
+        self.allowed = allowed
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What a name in the pickle means, if it is one of the known or allowed."""
+        found = KNOWN.get((module, name), self.allowed.get(f"{module}.{name}"))
+        if found is None:
+            raise pickle.UnpicklingError(
+                f"Weights only load failed: the file asks for {module}.{name}, which is no tensor and no plain "
+                "container. If you trust its source, load it with weights_only=False, or allow just this class with "
+                "torch.serialization.safe_globals([...])."
+            )
+        return found
+
+    def _load_build(self) -> None:
+        state, thing = self.stack[-1], self.stack[-2]
+        if type(thing) is OrderedDict and isinstance(state, dict):
+            self.stack.pop()
+            thing.__dict__.update({str(name): value for name, value in state.items()})
+        elif type(thing) in self.allowed.values():
+            _Unpickler.load_build(self)
+        else:
+            raise pickle.UnpicklingError(f"Weights only load failed: the file fills a {type(thing).__name__}")
+
+    def _load_newobj(self) -> None:
+        if self.stack[-2] not in (OrderedDict, *self.allowed.values()):
+            raise pickle.UnpicklingError(f"Weights only load failed: the file makes a {self.stack[-2]!r}")
+        _Unpickler.load_newobj(self)
+
+    def _refuse(self) -> None:
+        raise pickle.UnpicklingError("Weights only load failed: the file holds an operation that PyTorch never writes")
+
+    dispatch[pickle.BUILD[0]], dispatch[pickle.NEWOBJ[0]] = _load_build, _load_newobj
+    # They make objects in other ways, reserve memory for what does not follow, or reach a cache of classes.
+    for _code in (pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.BYTEARRAY8):
+        dispatch[_code[0]] = _refuse

@@ -1,0 +1,3 @@
+"""``torch.version``: which accelerators the library was built for. None."""
+
+cuda = hip = xpu = None
