@@ -21,7 +21,6 @@ from micrograd_cn.creation import (
     tril_indices, triu_indices, zeros, zeros_like,
 )  # fmt: skip
 from micrograd_cn.device import device
-from micrograd_cn import dtypes as _dtypes
 from micrograd_cn.dtypes import (
     bool, can_cast, cdouble, cfloat, complex64, complex128, double, dtype, finfo, float, float16, float32, float64,
     get_default_dtype, half, iinfo, int, int8, int16, int32, int64, long, promote_types, set_default_dtype, short,
@@ -30,21 +29,22 @@ from micrograd_cn.dtypes import (
 from micrograd_cn.generator import Generator, default_generator
 from micrograd_cn.amp import autocast
 from micrograd_cn.ops.arithmetic import (
-    angle, conj, conj as conj_physical, conj as real, conj as resolve_conj, conj as resolve_neg, copysign, fill,
+    imag, real, resolve_neg,
+    angle, conj, conj as conj_physical, conj as resolve_conj, copysign, fill,
     float_power, fmax, fmin, heaviside, ldexp, logaddexp2, nextafter, rsub, signbit,
 )  # fmt: skip
 from micrograd_cn.ops.comparison import (
-    allclose, bitwise_and, bitwise_not, bitwise_or, bitwise_xor, eq, equal, ge, ge as greater_equal, gt,
-    gt as greater, isclose, is_nonzero, isfinite, isinf, isnan, le, le as less_equal, logical_and, logical_not,
-    logical_or, logical_xor, lt, lt as less, ne, ne as not_equal,
+    allclose, bitwise_and, bitwise_not, bitwise_or, bitwise_xor, eq, equal, ge, ge as greater_equal, gt, gt as greater,
+    isclose, is_nonzero, isfinite, isinf, isnan, le, le as less_equal, logical_and, logical_not, logical_or,
+    logical_xor, lt, lt as less, ne, ne as not_equal,
 )  # fmt: skip
 from micrograd_cn.ops.elementwise import (
-    abs, abs as absolute, acos, acos as arccos, acosh, acosh as arccosh, asin, asin as arcsin, asinh,
-    asinh as arcsinh, atan, atan as arctan, atan2, atan2 as arctan2, atanh, atanh as arctanh, ceil, clamp,
-    clamp as clip, cos, cosh, div as true_divide, exp, exp2, expm1, floor, floor_divide, fmod, frac, hypot, log,
-    log10, log1p, log2, logaddexp, maximum, minimum, mul, mul as multiply, neg, neg as negative, positive, pow,
-    reciprocal, remainder, round, sign as sgn, rounded_div as div, rounded_div as divide, rsqrt, scaled_add as add,
-    scaled_sub as sub, scaled_sub as subtract, sign, sin, sinh, sqrt, square, tan, tanh, trunc, trunc as fix,
+    abs, abs as absolute, acos, acos as arccos, acosh, acosh as arccosh, asin, asin as arcsin, asinh, asinh as arcsinh,
+    atan, atan as arctan, atan2, atan2 as arctan2, atanh, atanh as arctanh, ceil, clamp, clamp as clip, cos, cosh,
+    div as true_divide, exp, exp2, expm1, floor, floor_divide, fmod, frac, hypot, log, log10, log1p, log2, logaddexp,
+    maximum, minimum, mul, mul as multiply, neg, neg as negative, positive, pow, reciprocal, remainder, round,
+    sign as sgn, rounded_div as div, rounded_div as divide, rsqrt, scaled_add as add, scaled_sub as sub,
+    scaled_sub as subtract, sign, sin, sinh, sqrt, square, tan, tanh, trunc, trunc as fix,
 )  # fmt: skip
 from micrograd_cn.ops.extremes import max, min
 from micrograd_cn.ops.indexing import gather, index_select, masked_select, take, take_along_dim
@@ -57,18 +57,16 @@ from micrograd_cn.ops.linalg import (
     addbmm, addmm, addmv, addr, baddbmm, bmm, dot, einsum, inner, matmul, mm, mv, outer, outer as ger, tensordot, vdot,
 )  # fmt: skip
 from micrograd_cn.ops.matrices import (
-    chain_matmul, cholesky, cross, det, inv as inverse, logdet, matrix_exp, matrix_power,
-    old_norm as norm, old_svd as svd, pinverse, slogdet,
+    chain_matmul, cholesky, cross, det, inv as inverse, logdet, matrix_exp, matrix_power, old_norm as norm,
+    old_svd as svd, pinverse, slogdet,
 )  # fmt: skip
 from micrograd_cn.ops.measures import (
     cdist, cumulative_trapezoid, dist, histc, histogram, renorm, trapezoid, trapezoid as trapz,
 )  # fmt: skip
-from micrograd_cn.ops.neural import (
-    cast_log_softmax as log_softmax, cast_softmax as softmax, relu, sigmoid,
-)  # fmt: skip
+from micrograd_cn.ops.neural import cast_log_softmax as log_softmax, cast_softmax as softmax, relu, sigmoid
 from micrograd_cn.ops.reduction import (
-    all, amax, amin, any, argmax, argmin, count_nonzero, cumprod, cumsum, logsumexp, mean, nanmean, nansum,
-    prod, std, std_mean, sum, var, var_mean,
+    all, amax, amin, any, argmax, argmin, count_nonzero, cumprod, cumsum, logsumexp, mean, nanmean, nansum, prod, std,
+    std_mean, sum, var, var_mean,
 )  # fmt: skip
 from micrograd_cn.ops.scattering import (
     index_add, index_copy, index_fill, index_put, index_reduce, masked_fill, masked_scatter, scatter, scatter_add,
@@ -83,17 +81,16 @@ from micrograd_cn.ops.shorthand import (
     addcdiv, addcmul, clamp_max, clamp_min, deg2rad, diff, lerp, logit, nan_to_num, rad2deg,
 )  # fmt: skip
 from micrograd_cn.ops.sorting import (
-    argsort, argwhere, bincount, bucketize, kthvalue, median, nonzero, searchsorted, sort, topk, unique, where,
+    argsort, argwhere, bincount, bucketize, kthvalue, median, nanmedian, nonzero, searchsorted, sort, topk, unique,
+    where,
 )  # fmt: skip
-from micrograd_cn.ops.special import (
-    digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc, xlogy,
-)  # fmt: skip
+from micrograd_cn.ops.special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc, xlogy
 from micrograd_cn.ops.statistics import (
-    aminmax, corrcoef, cov, cummax, cummin, logcumsumexp, mode, msort, nanmedian, nanquantile, quantile,
+    aminmax, corrcoef, cov, cummax, cummin, logcumsumexp, mode, msort, nanquantile, quantile,
 )  # fmt: skip
 from micrograd_cn.ops.strided import (
-    COPIES as _COPIES, as_strided, diagonal_scatter, put_flat as put, select_scatter,
-    slice_scatter, split_with_sizes, unsafe_chunk, unsafe_split,
+    COPIES as _COPIES, as_strided, diagonal_scatter, put_flat as put, select_scatter, slice_scatter, split_with_sizes,
+    unsafe_chunk, unsafe_split,
 )  # fmt: skip
 from micrograd_cn.legacy import (
     BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor, ShortTensor,
@@ -109,6 +106,7 @@ from micrograd_cn.settings import (
     set_float32_matmul_precision, set_num_interop_threads, set_num_threads, use_deterministic_algorithms,
 )  # fmt: skip
 from micrograd_cn.memory import clone
+from micrograd_cn.methods import second_names as _second_names
 from micrograd_cn.tensor import Size, Tensor
 from micrograd_cn.value import Value
 
@@ -119,14 +117,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 newaxis = None
 globals().update(_COPIES)
+_second_names(globals())
 
 # Rooms that are not needed to compute load when they are first entered: `import micrograd_cn` stays quick.
 _ROOMS = {
     "accelerator", "amp", "backends", "compat", "cuda", "linalg", "nn", "onnx", "optim", "serialization", "special",
     "testing", "utils", "version", "viz",
 }  # fmt: skip
-# Functions of torch.nn.functional that stand in torch itself, too.
-_LAYERS = {
+# Names that stand in those rooms: functions of torch.nn.functional that torch has itself, too, and others.
+_ELSEWHERE = {"bfloat16": "dtypes", "load": "serialization", "save": "serialization"}
+_ELSEWHERE |= dict.fromkeys((
     "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d", "batch_norm", "bilinear",
     "binary_cross_entropy_with_logits", "celu", "celu_", "channel_shuffle", "conv1d", "conv2d", "conv3d",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_embedding_loss", "cosine_similarity",
@@ -134,16 +134,12 @@ _LAYERS = {
     "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss", "max_pool1d", "max_pool2d",
     "max_pool3d", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu",
     "relu_", "rms_norm", "rrelu", "rrelu_", "selu", "selu_", "threshold", "threshold_", "triplet_margin_loss",
-}  # fmt: skip
+), "nn.functional")  # fmt: skip
 
 
 def __getattr__(name: str) -> _Any:
     if name in _ROOMS:
         return _importlib.import_module(f"micrograd_cn.{name}")
-    if name == "bfloat16":
-        return _dtypes.bfloat16
-    if name in _LAYERS:
-        return getattr(_importlib.import_module("micrograd_cn.nn.functional"), name)
-    if name in ("load", "save"):
-        return getattr(_importlib.import_module("micrograd_cn.serialization"), name)
+    if name in _ELSEWHERE:
+        return getattr(_importlib.import_module(f"micrograd_cn.{_ELSEWHERE[name]}"), name)
     raise AttributeError(f"module 'micrograd_cn' has no attribute {name!r}")

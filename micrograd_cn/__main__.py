@@ -42,34 +42,20 @@ def _parser(lang: str) -> argparse.ArgumentParser:
 
     summary = "训练教程里的 XOR 网络并画图 (train the tutorial's XOR network and draw it)"
     demo = commands.add_parser("demo", help=summary, description=summary)
-    demo.add_argument(
-        "--seed",
-        type=_checked(int, lambda n: 0 <= n < 2**63, "不小于 0 的整数", "an integer of at least 0"),
-        default=55,
-        help="第一个随机种子，学不会就换下一个 (first random seed; the next follows if it fails; default: %(default)s)",
-    )
-    demo.add_argument(
-        "--epochs",
-        type=_checked(int, lambda n: n >= 1, "不小于 1 的整数", "an integer of at least 1"),
-        default=10_000,
-        help="每次最多训练多少轮 (most epochs of each try; default: %(default)s)",
-    )
-    demo.add_argument(
-        "--lr",
-        type=_checked(float, lambda x: 0 < x < math.inf, "大于 0 的有限数", "a finite number above 0"),
-        default=0.01,
-        help="学习率 (learning rate; default: %(default)s)",
-    )
-    demo.add_argument(
-        "--out",
-        type=Path,
-        default=Path("micrograd_cn_demo"),
-        metavar="DIR",
-        help="图片存放的文件夹 (folder for the pictures; default: %(default)s)",
-    )
-    demo.add_argument(
-        "--lang", choices=("zh", "en"), default=lang, help="输出的语言 (language of the output; default: %(default)s)"
-    )
+    seed = _checked(int, lambda n: 0 <= n < 2**63, "不小于 0 的整数", "an integer of at least 0")
+    epochs = _checked(int, lambda n: n >= 1, "不小于 1 的整数", "an integer of at least 1")
+    lr = _checked(float, lambda x: 0 < x < math.inf, "大于 0 的有限数", "a finite number above 0")
+    options: dict[str, tuple[Any, Any, str]] = {
+        "--seed": (55, seed, "第一个随机种子，学不会就换下一个 (first random seed; the next follows if it fails"),
+        "--epochs": (10_000, epochs, "每次最多训练多少轮 (most epochs of each try"),
+        "--lr": (0.01, lr, "学习率 (learning rate"),
+        "--out": (Path("micrograd_cn_demo"), Path, "图片存放的文件夹 (folder for the pictures"),
+        "--lang": (lang, str, "输出的语言 (language of the output"),
+    }
+    given: dict[str, Any] = {"--out": {"metavar": "DIR"}, "--lang": {"choices": ("zh", "en")}}
+    for name, (default, kind, said) in options.items():
+        said = f"{said}; default: %(default)s)"
+        demo.add_argument(name, default=default, type=kind, help=said, **given.get(name, {}))
     demo.set_defaults(run=_demo)
 
     summary = "运行一个 PyTorch 脚本，不必修改 (run a PyTorch script as it is)"
@@ -97,14 +83,6 @@ def _demo(args: argparse.Namespace) -> int:
     return demo.run(args.seed, args.epochs, args.lr, args.out, args.lang)
 
 
-def _can_write_chinese(stream: Any) -> bool:
-    try:
-        "中".encode(getattr(stream, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 if all went well, 2 for bad input, 130 if interrupted.
 
@@ -112,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     lang = "zh"
     for stream in (sys.stdout, sys.stderr):
-        if not _can_write_chinese(stream):
+        if not "中".encode(getattr(stream, "encoding", None) or "utf-8", "ignore"):  # it cannot show Chinese
             lang = "en"
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")

@@ -13,6 +13,7 @@ from micrograd_cn import dtypes, recording
 from micrograd_cn.device import NO_CUDA, device, require_cpu
 from micrograd_cn.engine import mode
 from micrograd_cn.memory import Memory, cast, clone
+from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import Leaf, wrap
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ class Conversions(Memory):
             return f"torch.{dtypes.TYPE_NAMES[self.dtype]}"
         if isinstance(dtype, str):
             names = {f"torch.{name}": d for d, name in dtypes.TYPE_NAMES.items()}
-            if dtype not in names:
-                raise ValueError(f"invalid type: {dtype!r}; expected one of {', '.join(names)}")
+            need(dtype in names, f"invalid type: {dtype!r}; expected one of {', '.join(names)}", ValueError)
             dtype = names[dtype]
         return self.to(getattr(dtype, "dtype", dtype))
 
@@ -72,8 +72,8 @@ class Conversions(Memory):
         raise AssertionError(NO_CUDA)
 
     def __dlpack__(self, **options: Any) -> Any:
-        if self.requires_grad:
-            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        what = "Can't export tensors that require gradient, use tensor.detach()"
+        need(not self.requires_grad, what, BufferError)
         return self._array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
@@ -91,8 +91,7 @@ class Conversions(Memory):
             RuntimeError: if it requires grad.
         """
         shape = sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
-        if self.requires_grad:
-            raise RuntimeError("cannot resize variables that require grad")
+        need(not self.requires_grad, "cannot resize variables that require grad")
         grown: Any = np.empty(tuple(shape), self._array.dtype)
         count = min(grown.size, self._array.size)
         grown.reshape(-1)[:count] = self._array.reshape(-1)[:count]
@@ -109,10 +108,10 @@ class Conversions(Memory):
         Raises:
             RuntimeError: if the tensor requires grad, since NumPy would lose it.
         """
-        if not force and mode.grad and self.requires_grad:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        if self._array.dtype.kind == "V":
-            raise TypeError("Got unsupported ScalarType BFloat16: NumPy has no such type; convert with .float()")
+        what = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        need(force or not (mode.grad and self.requires_grad), what)
+        what = "Got unsupported ScalarType BFloat16: NumPy has no such type; convert with .float()"
+        need(self._array.dtype.kind != "V", what, TypeError)
         return self._array
 
     def item(self) -> Any:
@@ -140,9 +139,7 @@ class Conversions(Memory):
 
     def _number(self) -> Any:
         if self._array.size != 1:
-            raise ValueError(
-                f"only one element tensors can be converted to Python scalars, not shape {list(self.shape)}"
-            )
+            raise ValueError(f"only one element tensors can be converted to Python scalars, not {self.shape}")
         return self._plain().item()
 
     def __int__(self) -> int:
@@ -155,18 +152,16 @@ class Conversions(Memory):
         return complex(self._number())
 
     def __index__(self) -> int:
-        if self._array.size != 1 or self._array.dtype.kind not in "biu":
-            raise TypeError("only integer tensors of a single element can be converted to an index")
+        whole = self._array.size == 1 and self._array.dtype.kind in "biu"
+        need(whole, "only integer tensors of a single element can be converted to an index", TypeError)
         return int(self._array.item())
 
     def __len__(self) -> int:
-        if not self._array.ndim:
-            raise TypeError("len() of a 0-d tensor")
+        need(self._array.ndim, "len() of a 0-d tensor", TypeError)
         return len(self._array)
 
     def __iter__(self) -> Iterator[Self]:
-        if not self._array.ndim:
-            raise TypeError("iteration over a 0-d tensor")
+        need(self._array.ndim, "iteration over a 0-d tensor", TypeError)
         return (self[i] for i in range(len(self._array)))
 
     def __contains__(self, element: Any) -> bool:
@@ -189,11 +184,8 @@ class Conversions(Memory):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if id(self) in memo:
             return memo[id(self)]
-        if not self.is_leaf:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                "moment. Use clone() or detach().clone()."
-            )
+        what = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol"
+        need(self.is_leaf, f"{what} at the moment. Use clone() or detach().clone().")
         out = wrap(self._array.copy())._as_subclass(type(self))
         out.requires_grad_(self.requires_grad)
         memo[id(self)] = out

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from micrograd_cn import dtypes
 from micrograd_cn.device import require_cpu
 from micrograd_cn.engine import mode
-from micrograd_cn.ops.shape import common_shape, sizes
+from micrograd_cn.ops.shape import common_shape, need, sizes
 from micrograd_cn.recording import common_dtype, wrap
 from micrograd_cn.tensor import Size, Tensor
 
@@ -23,6 +25,21 @@ def made(array: Any, requires_grad: bool = False, device: Any = None) -> Tensor:
     if mode.inference:
         out._cell = None
     return out.requires_grad_() if requires_grad else out
+
+
+def creates(compute: Callable[..., Any]) -> Callable[..., Tensor]:
+    """Decorator for a function that computes an array: the tensor of it, with ``device=`` and ``requires_grad=``."""
+
+    @functools.wraps(compute)
+    def create(*args: Any, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
+        return made(compute(*args, **named), requires_grad, device)
+
+    signature, options = inspect.signature(compute), inspect.signature(made).parameters
+    order = list(signature.parameters.values())
+    at = list(signature.parameters).index("dtype") + 1  # they stand behind it
+    order[at:at] = [options[name].replace(kind=inspect.Parameter.KEYWORD_ONLY) for name in ("device", "requires_grad")]
+    create.__signature__ = signature.replace(parameters=order, return_annotation="Tensor")  # type: ignore[attr-defined]
+    return create
 
 
 def _numpy(dtype: Any) -> np.dtype[Any]:
@@ -44,8 +61,7 @@ def _inferred(data: Any) -> np.ndarray[Any, Any]:
 def _numbers(data: Any) -> np.ndarray[Any, Any]:
     """An array of what may be a number, nested lists of one length a level, arrays and tensors."""
     if isinstance(data, np.ndarray):
-        if any(s < 0 for s in data.strides):
-            raise ValueError(_NEGATIVE_STRIDE)
+        need(all(s >= 0 for s in data.strides), _NEGATIVE_STRIDE, ValueError)
         array = np.array(data)
     else:
         try:
@@ -57,11 +73,9 @@ def _numbers(data: Any) -> np.ndarray[Any, Any]:
     if isinstance(data, np.ndarray):
         dtypes.from_numpy(data.dtype)
     wrong = next((x for x in array.ravel().tolist() if not isinstance(x, (int, float, complex))), 0)
-    if wrong == 0:
-        raise ValueError("Overflow when unpacking long long: a number does not fit int64")
-    if isinstance(wrong, str):
-        kind = TypeError if array.ndim == 0 else ValueError
-        raise kind(f"new(): invalid data type 'str' ({wrong!r}); tensors hold numbers")
+    need(wrong != 0, "Overflow when unpacking long long: a number does not fit int64", ValueError)
+    kind = TypeError if array.ndim == 0 else ValueError
+    need(not isinstance(wrong, str), f"new(): invalid data type 'str' ({wrong!r}); tensors hold numbers", kind)
     raise RuntimeError(f"Could not infer dtype of {type(wrong).__name__} ({wrong!r}); tensors hold numbers")
 
 
@@ -71,9 +85,9 @@ def _converted(array: np.ndarray[Any, Any], kind: np.dtype[Any]) -> np.ndarray[A
         limits = np.iinfo(kind)
         # Negative numbers wrap around in unsigned types, as in PyTorch.
         low = limits.min or -limits.max
-        if not (low <= array.min() and array.max() <= limits.max):
-            found = f"{array.min()} to {array.max()}"
-            raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {found}")
+        least, most = array.min(), array.max()
+        if not (low <= least and most <= limits.max):
+            raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {least} to {most}")
     return array.astype(kind)
 
 
@@ -143,11 +157,9 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     Raises:
         TypeError: if it is no array, or of a type that tensors do not have.
     """
-    if not isinstance(ndarray, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    need(isinstance(ndarray, np.ndarray), f"expected np.ndarray (got {type(ndarray).__name__})", TypeError)
     dtypes.from_numpy(ndarray.dtype)
-    if any(s < 0 for s in ndarray.strides):
-        raise ValueError(_NEGATIVE_STRIDE)
+    need(all(s >= 0 for s in ndarray.strides), _NEGATIVE_STRIDE, ValueError)
     return made(ndarray)
 
 
@@ -170,30 +182,32 @@ def _sized(name: str, size: tuple[Any, ...], options: dict[str, Any]) -> tuple[i
     return _shape(options.get("size", size))
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+@creates
+def zeros(*size: Any, dtype: Any = None, **options: Any) -> Any:
     """A tensor of zeros."""
-    return made(np.zeros(_sized("zeros", size, options), _numpy(dtype)), requires_grad, device)
+    return np.zeros(_sized("zeros", size, options), _numpy(dtype))
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+@creates
+def ones(*size: Any, dtype: Any = None, **options: Any) -> Any:
     """A tensor of ones."""
-    return made(np.ones(_sized("ones", size, options), _numpy(dtype)), requires_grad, device)
+    return np.ones(_sized("ones", size, options), _numpy(dtype))
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+@creates
+def empty(*size: Any, dtype: Any = None, **options: Any) -> Any:
     """A tensor whose content is whatever the memory held."""
-    return made(np.empty(_sized("empty", size, options), _numpy(dtype)), requires_grad, device)
+    return np.empty(_sized("empty", size, options), _numpy(dtype))
 
 
-def full(
-    size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+@creates
+def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None) -> Any:
     """A tensor of one value; its dtype is that of the value unless given."""
     if isinstance(size, int):
         raise TypeError(f"full(): argument 'size' must be tuple of ints, not int ({size}): write full(({size},), ...)")
     value = _scalar("full", fill_value)
     kind = dtypes.scalar_dtype(value).numpy if dtype is None else dtypes.to_numpy(dtype)
-    return made(np.full(_shape((size,)), np.asarray(value).astype(kind)), requires_grad, device)
+    return np.full(_shape((size,)), np.asarray(value).astype(kind))
 
 
 def _scalar(name: str, value: Any) -> Any:
@@ -204,62 +218,53 @@ def _scalar(name: str, value: Any) -> Any:
     return value
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+@creates
+def eye(n: int, m: int | None = None, *, dtype: Any = None) -> Any:
     """A matrix ``(n, m)`` with ones on the diagonal and zeros elsewhere."""
     for name, length in (("n", n), ("m", m)):
-        if length is not None and length < 0:
-            raise RuntimeError(f"{name} must be greater or equal to 0, got {length}")
-    return made(np.eye(n, m, dtype=_numpy(dtype)), requires_grad, device)
+        need(length is None or length >= 0, f"{name} must be greater or equal to 0, got {length}")
+    return np.eye(n, m, dtype=_numpy(dtype))
 
 
-def arange(
-    start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+@creates
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
     """``start, start + step, …`` up to but without ``end``; int64 if all three are integers."""
     if end is None:
         start, end = 0, start
     start, end, step = (_scalar("arange", x) for x in (0 if start is None else start, end, step))
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
+    need(step != 0, "step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: from {start} to {end} by {step}")
     if dtype is None:
         whole = all(isinstance(x, (int, np.integer)) for x in (start, end, step))
         dtype = dtypes.int64 if whole else dtypes.get_default_dtype()
     kind = dtypes.to_numpy(dtype)
-    if not all(math.isfinite(x) for x in (start, end)):
-        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    need(math.isfinite(start) and math.isfinite(end), f"unsupported range: {start} -> {end}")
     if kind == np.int64:
         start, end, step = int(start), int(end), int(step)
     count = math.ceil((end - start) / step)
     if kind.kind != "f":
         start, step = int(start), int(step)
     wide = np.float64 if kind.kind == "f" else np.int64
-    return made((np.arange(count, dtype=wide) * step + start).astype(kind), requires_grad, device)
+    return (np.arange(count, dtype=wide) * step + start).astype(kind)
 
 
-def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+@creates
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
     """``steps`` numbers evenly from ``start`` to ``end``, both included."""
-    return made(_even(start, end, steps, _numpy(dtype)), requires_grad, device)
+    return _even(start, end, steps, _numpy(dtype))
 
 
-def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+@creates
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Any:
     """``base`` to the powers that `linspace` gives."""
-    kind = _numpy(dtype)
-    return made(np.power(base, _even(start, end, steps, np.dtype(np.float64))).astype(kind), requires_grad, device)
+    return np.power(base, _even(start, end, steps, np.dtype(np.float64))).astype(_numpy(dtype))
 
 
 def _even(start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
     if not isinstance(steps, (int, np.integer)):
         raise TypeError(f"the number of steps must be int, not {type(steps).__name__} ({steps!r})")
-    if steps < 0:
-        raise RuntimeError(f"number of steps must be non-negative, got {steps}")
+    need(steps >= 0, f"number of steps must be non-negative, got {steps}")
     # As PyTorch: a step in the target type (in float64 for integers), counted from either end to the middle.
     exact = kind if kind.kind == "f" else np.dtype(np.float64)
     low, high = (exact.type(kind.type(x.item() if isinstance(x, Tensor) else x)) for x in (start, end))
@@ -269,43 +274,36 @@ def _even(start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> np.ndarray[A
     return array.astype(kind)
 
 
-def _like(x: Tensor, dtype: Any) -> np.dtype[Any]:
+def _like(x: Tensor, dtype: Any) -> tuple[np.ndarray[Any, Any], np.dtype[Any]]:
+    """The array of ``x``, and the type of one like it."""
     if not isinstance(x, Tensor):
         raise TypeError(f"argument 'input' must be Tensor, not {type(x).__name__} ({x!r})")
-    return x._array.dtype if dtype is None else dtypes.to_numpy(dtype)
+    return x._array, x._array.dtype if dtype is None else dtypes.to_numpy(dtype)
 
 
-def zeros_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Tensor:
+@creates
+def zeros_like(input: Tensor, *, dtype: Any = None, memory_format: Any = None) -> Any:
     """Zeros in the shape and dtype of ``input``."""
-    kind = _like(input, dtype)
-    return made(np.zeros_like(input._array, kind), requires_grad, device)
+    return np.zeros_like(*_like(input, dtype))
 
 
-def ones_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Tensor:
+@creates
+def ones_like(input: Tensor, *, dtype: Any = None, memory_format: Any = None) -> Any:
     """Ones in the shape and dtype of ``input``."""
-    kind = _like(input, dtype)
-    return made(np.ones_like(input._array, kind), requires_grad, device)
+    return np.ones_like(*_like(input, dtype))
 
 
-def empty_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Tensor:
+@creates
+def empty_like(input: Tensor, *, dtype: Any = None, memory_format: Any = None) -> Any:
     """Uninitialised memory in the shape and dtype of ``input``."""
-    kind = _like(input, dtype)
-    return made(np.empty_like(input._array, kind), requires_grad, device)
+    return np.empty_like(*_like(input, dtype))
 
 
-def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+@creates
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Any:
     """One value in the shape and dtype of ``input``."""
-    kind = _like(input, dtype)
-    value = np.asarray(_scalar("full_like", fill_value)).astype(kind)
-    return made(np.full_like(input._array, value, kind), requires_grad, device)
+    array, kind = _like(input, dtype)
+    return np.full_like(array, np.asarray(_scalar("full_like", fill_value)).astype(kind), kind)
 
 
 def is_tensor(obj: Any) -> bool:
@@ -324,43 +322,36 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int
 
 
 def _triangle(indices: Any, row: int, col: int, offset: int, dtype: Any, device: Any) -> Tensor:
-    if row < 0 or col < 0:
-        raise RuntimeError(f"row and col must be non-negative, got {row} and {col}")
+    need(row >= 0 and col >= 0, f"row and col must be non-negative, got {row} and {col}")
     return made(np.stack(indices(row, offset, col)).astype(dtypes.to_numpy(dtype)), device=device)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """The coordinates of a grid: for vectors of lengths n, m, … tensors of shape ``(n, m, …)``."""
     vectors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    if indexing not in ("ij", "xy"):
-        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+    what = 'torch.meshgrid: indexing must be one of "xy" or "ij"'
+    need(indexing in ("ij", "xy"), f"{what}, but received: {indexing}")
     if any(v.ndim > 1 or v.dtype is not vectors[0].dtype for v in vectors):
         found = ", ".join(f"{list(v.shape)} {v.dtype}" for v in vectors)
         raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensors, all of the same dtype, but got {found}")
-    swap = indexing == "xy" and len(vectors) > 1
-    if swap:
-        vectors = (vectors[1], vectors[0], *vectors[2:])
-    n = len(vectors)
-    shape = tuple(v.numel() for v in vectors)
-    grids = [v.reshape((1,) * i + (-1,) + (1,) * (n - i - 1)).expand(shape) for i, v in enumerate(vectors)]
-    if swap:
-        grids[:2] = grids[1], grids[0]
-    return tuple(grids)
+    axes = list(range(len(vectors)))  # along which each vector lies
+    if indexing == "xy" and len(vectors) > 1:
+        axes[:2] = 1, 0
+    shape = [vectors[i].numel() for i in axes]
+    return tuple(v.reshape([-1 if i == k else 1 for i in axes]).expand(shape) for k, v in enumerate(vectors))
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Class numbers ``(*)`` as vectors ``(*, num_classes)`` of int64 with a 1 at the class and 0 elsewhere."""
     array = tensor._array
-    if array.dtype != np.int64:
-        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}")
-    if array.size and array.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
+    what = "one_hot is only applicable to index tensor of type LongTensor"
+    need(array.dtype == np.int64, f"{what}, got {tensor.dtype}")
+    most = int(array.max(initial=-1))
+    need(array.min(initial=0) >= 0, "Class values must be non-negative.")
     if num_classes == -1:
-        if not array.size:
-            raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        num_classes = int(array.max()) + 1
-    elif array.size and array.max() >= num_classes:
-        raise RuntimeError(f"Class values must be smaller than num_classes: {array.max()} is not below {num_classes}")
+        need(array.size, "Can not infer total number of classes from empty tensor.")
+        num_classes = most + 1
+    need(most < num_classes, f"Class values must be smaller than num_classes: {most} is not below {num_classes}")
     return made(np.eye(num_classes, dtype=np.int64)[array])
 
 
@@ -414,18 +405,10 @@ def _new(make: Any) -> Any:
     def method(self: Tensor, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         return make(*size, dtype=dtype or self.dtype, **options)
 
+    method.__name__ = f"new_{make.__name__}"
     method.__doc__ = f"`{make.__name__}`, in the dtype of this tensor unless another is given."
     return method
 
 
-for _name, _method in (
-    ("new_tensor", _new_tensor), ("new_full", _new_full), ("new_zeros", _new(zeros)), ("new_ones", _new(ones)),
-    ("new_empty", _new(empty)),
-):  # fmt: skip
-    setattr(Tensor, _name, _method)
-
-__all__ = [
-    "arange", "as_tensor", "broadcast_shapes", "detach", "empty", "empty_like", "eye", "from_numpy", "full",
-    "full_like", "is_floating_point", "is_tensor", "linspace", "logspace", "meshgrid", "numel", "one_hot", "ones",
-    "ones_like", "result_type", "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
-]  # fmt: skip
+for _method in (_new_tensor, _new_full, _new(zeros), _new(ones), _new(empty)):
+    setattr(Tensor, _method.__name__.removeprefix("_"), _method)

@@ -22,36 +22,27 @@ LEARNT = 0.01  # a loss below this rounds every prediction to its target
 TRIES = 30
 WINDOW = 1000  # so many epochs in which the loss falls by less than 1 % are a flat place
 
-TEXTS = {
-    "zh": {
-        "start": "XOR（异或）：网络 2-2-1，ReLU，均方误差，SGD，学习率 {lr:g}，最多 {epochs} 轮，四个样本一批。",
-        "bar": "种子 {seed}",
-        "flat": "种子 {seed} 没有学会：它停在平坦处（损失 {loss:.4f}），换下一个种子。",
-        "slow": "种子 {seed} 在 {epochs} 轮内没有学会（损失 {loss:.4f}），换下一个种子。",
-        "learnt": "种子 {seed} 学会了：损失 {loss:.2g}。",
-        "failed": "试了 {tries} 个种子都没有学会；下面是其中最好的种子 {seed}（损失 {loss:.4f}）。"
-        "请增大 --epochs、减小 --lr 或更换 --seed。",
-        "table": "  x1  x2   目标     预测",
-        "graph": "计算图：  {path}",
-        "surface": "拟合曲面：{path}",
-        "no_plot": "没有画拟合曲面，因为缺少 matplotlib：pip install 'micrograd-cn[plot]'",
-        "title": "网络学到的曲面 $y(x_1, x_2)$",
-    },
-    "en": {
-        "start": "XOR: 2-2-1 network, ReLU, mean squared error, SGD, lr {lr:g}, up to {epochs} epochs of four samples.",
-        "bar": "seed {seed}",
-        "flat": "Seed {seed} did not learn it: it lies in a flat place (loss {loss:.4f}). Trying the next seed.",
-        "slow": "Seed {seed} did not learn it in {epochs} epochs (loss {loss:.4f}). Trying the next seed.",
-        "learnt": "Seed {seed} learnt it: loss {loss:.2g}.",
-        "failed": "None of {tries} seeds learnt it; this is the best, seed {seed} (loss {loss:.4f}). Raise --epochs, "
-        "lower --lr or change --seed.",
-        "table": "  x1  x2  target  prediction",
-        "graph": "Graph:   {path}",
-        "surface": "Surface: {path}",
-        "no_plot": "The fitted surface was not drawn, for lack of matplotlib: pip install 'micrograd-cn[plot]'",
-        "title": "What the network learnt: $y(x_1, x_2)$",
-    },
-}
+SAID = {
+    "start": ("XOR（异或）：网络 2-2-1，ReLU，均方误差，SGD，学习率 {lr:g}，最多 {epochs} 轮，四个样本一批。",
+              "XOR: 2-2-1 network, ReLU, mean squared error, SGD, lr {lr:g}, up to {epochs} epochs of four samples."),
+    "bar": ("种子 {seed}", "seed {seed}"),
+    "flat": ("种子 {seed} 没有学会：它停在平坦处（损失 {loss:.4f}），换下一个种子。",
+             "Seed {seed} did not learn it: it lies in a flat place (loss {loss:.4f}). Trying the next seed."),
+    "slow": ("种子 {seed} 在 {epochs} 轮内没有学会（损失 {loss:.4f}），换下一个种子。",
+             "Seed {seed} did not learn it in {epochs} epochs (loss {loss:.4f}). Trying the next seed."),
+    "learnt": ("种子 {seed} 学会了：损失 {loss:.2g}。", "Seed {seed} learnt it: loss {loss:.2g}."),
+    "failed": ("试了 {tries} 个种子都没有学会；下面是其中最好的种子 {seed}（损失 {loss:.4f}）。"
+               "请增大 --epochs、减小 --lr 或更换 --seed。",
+               "None of {tries} seeds learnt it; this is the best, seed {seed} (loss {loss:.4f}). "
+               "Raise --epochs, lower --lr or change --seed."),
+    "table": ("  x1  x2   目标     预测", "  x1  x2  target  prediction"),
+    "graph": ("计算图：  {path}", "Graph:   {path}"),
+    "surface": ("拟合曲面：{path}", "Surface: {path}"),
+    "no_plot": ("没有画拟合曲面，因为缺少 matplotlib：pip install 'micrograd-cn[plot]'",
+                "The fitted surface was not drawn, for lack of matplotlib: pip install 'micrograd-cn[plot]'"),
+    "title": ("网络学到的曲面 $y(x_1, x_2)$", "What the network learnt: $y(x_1, x_2)$"),
+}  # fmt: skip
+TEXTS = {lang: {key: both[i] for key, both in SAID.items()} for i, lang in enumerate(("zh", "en"))}
 NAMES = {
     "zh": ["输入 x1, x2", "h1, h2", "隐藏层 y1, y2", "h3", "预测 y", "目标", "损失"],
     "en": ["input x1, x2", "h1, h2", "hidden y1, y2", "h3", "prediction y", "target", "loss"],

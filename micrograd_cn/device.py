@@ -26,9 +26,7 @@ class device:
         self.index: int | None = int(number) if number else index
 
     def __repr__(self) -> str:
-        return (
-            f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
-        )
+        return f"device(type='{self.type}'" + ("" if self.index is None else f", index={self.index}") + ")"
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -60,6 +58,4 @@ def require_cpu(where: Any) -> None:
     if kind == "cuda":
         raise AssertionError(NO_CUDA)
     if kind != "cpu":
-        raise RuntimeError(
-            f"there is no device {str(where)!r} here: micrograd_cn computes on the CPU; use device='cpu'"
-        )
+        raise RuntimeError(f"there is no device {str(where)!r} here: micrograd_cn computes on the CPU")

@@ -8,6 +8,7 @@ NumPy and PyTorch agree on what float32 is and disagree on what happens when typ
 from __future__ import annotations
 
 import builtins
+import functools
 from typing import Any
 
 import numpy as np
@@ -24,29 +25,12 @@ class dtype:
     __slots__ = ("_name", "category", "numpy")
 
     def __init__(self, name: str, numpy_type: Any, category: builtins.int) -> None:
-        self._name = name
-        self.numpy = np.dtype(numpy_type)
-        self.category = category
+        self._name, self.numpy, self.category = name, np.dtype(numpy_type), category
 
-    @property
-    def is_floating_point(self) -> builtins.bool:
-        """True for float16, bfloat16, float32 and float64."""
-        return self.category == 2
-
-    @property
-    def is_complex(self) -> builtins.bool:
-        """True for complex64 and complex128."""
-        return self.category == 3
-
-    @property
-    def is_signed(self) -> builtins.bool:
-        """True where negative numbers can be held."""
-        return self.numpy.kind in "ifcV"
-
-    @property
-    def itemsize(self) -> builtins.int:
-        """Bytes an element takes."""
-        return self.numpy.itemsize
+    is_floating_point = property(lambda self: self.category == 2, doc="True for float16, bfloat16, float32, float64.")
+    is_complex = property(lambda self: self.category == 3, doc="True for complex64 and complex128.")
+    is_signed = property(lambda self: self.numpy.kind in "ifcV", doc="True where negative numbers can be held.")
+    itemsize = property(lambda self: self.numpy.itemsize, doc="Bytes an element takes.")
 
     def __repr__(self) -> str:
         return f"torch.{self._name}"
@@ -73,13 +57,10 @@ ALL = (bool, uint8, int8, int16, int32, int64, float16, float32, float64, comple
 FROM_NUMPY = {d.numpy: d for d in ALL}
 
 # The older names that Tensor.type() answers: "torch.FloatTensor".
-TYPE_NAMES = {
-    bool: "BoolTensor", uint8: "ByteTensor", int8: "CharTensor", int16: "ShortTensor",
-    int32: "IntTensor", int64: "LongTensor", float16: "HalfTensor", float32: "FloatTensor",
-    float64: "DoubleTensor", complex64: "ComplexFloatTensor", complex128: "ComplexDoubleTensor",
-}  # fmt: skip
+_SPOKEN = "Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "Float", "Double", "ComplexFloat", "ComplexDouble"
+TYPE_NAMES = {d: f"{name}Tensor" for d, name in zip(ALL, _SPOKEN, strict=True)}
 # How error messages spell a type: "expected scalar type Long".
-SCALAR_NAMES = {d: name.removesuffix("Tensor") for d, name in TYPE_NAMES.items()}
+SCALAR_NAMES = dict(zip(ALL, _SPOKEN, strict=True))
 
 _default = float32
 
@@ -121,10 +102,8 @@ def from_numpy(numpy_dtype: Any) -> dtype:
     try:
         return FROM_NUMPY[np.dtype(numpy_dtype)]
     except (KeyError, TypeError):
-        supported = ", ".join(d._name for d in ALL)
-        raise TypeError(
-            f"can't convert np.ndarray of type {numpy_dtype}. The only supported types are: {supported}."
-        ) from None
+        what = f"The only supported types are: {', '.join(d._name for d in ALL)}."
+        raise TypeError(f"can't convert np.ndarray of type {numpy_dtype}. {what}") from None
 
 
 def to_numpy(d: Any) -> np.dtype[Any]:
@@ -162,8 +141,7 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     if a.category < b.category:
         a, b = b, a
     if a.category == 3:
-        wide = complex128 in (a, b) or b is float64
-        return complex128 if wide else complex64
+        return complex128 if complex128 in (a, b) or b is float64 else complex64
     if a.category == 2 and b.category < 2:
         return a
     if a.category == 2 and a.itemsize == b.itemsize == 2:
@@ -186,12 +164,8 @@ def result_type(dimensioned: list[dtype], zero_dim: list[dtype], scalars: list[d
         scalars: `scalar_dtype` of the Python numbers.
     """
     result: dtype | None = None
-    for group in (dimensioned, zero_dim, scalars):
-        group_type: dtype | None = None
-        for d in group:
-            group_type = d if group_type is None else promote_types(group_type, d)
-        if group_type is None:
-            continue
+    for group in filter(None, (dimensioned, zero_dim, scalars)):
+        group_type = functools.reduce(promote_types, group)
         if result is None:
             result = group_type
         elif group_type.category > result.category:

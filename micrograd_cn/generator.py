@@ -30,15 +30,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from . import dtypes
-from .boxmuller import boxmuller, fused
+from micrograd_cn import dtypes
+from micrograd_cn.boxmuller import F32, F64, boxmuller, fused
+from micrograd_cn.ops.shape import need
 
 if TYPE_CHECKING:
     from numpy.random import MT19937
 
 DEFAULT_SEED = 67280421310721
-
-F16, F32, F64 = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
 
 # A snapshot is laid out as PyTorch's own, so that a saved generator state can cross over.
 STATE = np.dtype({
@@ -72,8 +71,8 @@ class Generator:
     """
 
     def __init__(self, device: Any = "cpu") -> None:
-        if str(device).partition(":")[0] != "cpu":
-            raise RuntimeError(f"Generator: the only device is 'cpu', got {str(device)!r}")
+        cpu = str(device).partition(":")[0] == "cpu"
+        need(cpu, f"Generator: the only device is 'cpu', got {str(device)!r}")
         self.device = device
         self._start(DEFAULT_SEED)
 
@@ -93,10 +92,9 @@ class Generator:
             RuntimeError: if ``seed`` is not an int.
             ValueError: if it is outside [-2**63, 2**64).
         """
-        if type(seed) is not int:
-            raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
-        if not -(2**63) <= seed < 2**64:
-            raise ValueError(f"Overflow when unpacking long long: the seed {seed} is outside [-2**63, 2**64)")
+        need(type(seed) is int, f"manual_seed expected a long, but got {type(seed).__name__}")
+        what = f"Overflow when unpacking long long: the seed {seed} is outside [-2**63, 2**64)"
+        need(-(2**63) <= seed < 2**64, what, ValueError)
         self._start(seed % 2**64)
         return self
 
@@ -128,11 +126,10 @@ class Generator:
         """
         if not isinstance(state, np.ndarray) or state.dtype != np.uint8:
             raise TypeError(f"RNG state must be a uint8 array, got {getattr(state, 'dtype', type(state))}")
-        if state.size != STATE.itemsize:
-            raise RuntimeError(f"RNG state must have {STATE.itemsize} bytes, got {state.size}")
+        need(state.size == STATE.itemsize, f"RNG state must have {STATE.itemsize} bytes, got {state.size}")
         record = np.ascontiguousarray(state).reshape(-1).view(STATE)[0]
-        if not record["seeded"] or not 0 < record["left"] <= 624:
-            raise RuntimeError("Invalid mt19937 state: take it from get_state()")
+        valid = record["seeded"] and 0 < record["left"] <= 624
+        need(valid, "Invalid mt19937 state: take it from get_state()")
         self._start(int(record["seed"]))
         self._engine().state = {
             "bit_generator": "MT19937",
@@ -184,16 +181,12 @@ class Generator:
             return self.uniform((*shape, 2), _real(dtype), low, high).view(dtype)[..., 0]
         _need_float(dtype, "check_uniform_bounds")
         largest = dtypes.finfo(dtypes.from_numpy(dtype)).max
-        for name, bound in (("from", low), ("to", high)):
-            if not abs(bound) <= largest:
-                raise RuntimeError(f"{name} is out of bounds for {C_NAMES[dtype.name]}: {bound}")
-        if low > high:
-            raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
-        if high - low > largest:
-            raise RuntimeError(
-                f"uniform_ expects to-from <= std::numeric_limits<{_scalar_name(dtype)}>"
-                f"::max(), but found to={high:g} and from={low:g} which result in to-from to exceed the limit"
-            )
+        _need_bounds(dtype, -largest, largest, {"from": low, "to": high})
+        if not 0 <= high - low <= largest:
+            found = f"from={low:g} {'>' if low > high else 'and'} to={high:g}"
+            need(low <= high, f"uniform_ expects to return a [from, to) range, but found {found}")
+            limit = f"std::numeric_limits<{_scalar_name(dtype)}>::max()"
+            raise RuntimeError(f"uniform_ expects to-from <= {limit}, but found {found}, which exceed the limit")
         work = F64 if dtype == F64 else F32
         values = self._unit(math.prod(shape), work)
         if (low, high) != (0, 1):
@@ -203,7 +196,8 @@ class Generator:
         values[values == np.array(high, dtype)] = low  # rounding may reach the open end
         return values.reshape(shape)
 
-    def normal(self, shape: tuple[int, ...], dtype: DTypeLike, mean: float = 0.0, std: float = 1.0) -> NDArray[Any]:
+    def normal(self, shape: tuple[int, ...], dtype: DTypeLike, mean: float = 0.0, std: float = 1.0,
+            blocks: bool = True) -> NDArray[Any]:  # fmt: skip
         """Normally distributed numbers by the method of Box and Muller (1958).
 
         Two uniform numbers give two normal ones, ``sqrt(-2 log u1) * (cos, sin)(2 pi u2)``.
@@ -214,20 +208,21 @@ class Generator:
             shape: of the result.
             dtype: a floating type; for a complex one, each part has that mean and half of the variance.
             mean, std: of the distribution.
+            blocks: draw 16 at a time where there are so many, as PyTorch does for contiguous memory.
 
         Raises:
             NotImplementedError: for integer types.
             RuntimeError: if ``std`` is negative or nan.
         """
         dtype = np.dtype(dtype)
-        if not std >= 0:
-            raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
+        need(std >= 0, f"normal expects std >= 0.0, but found std {std:g}")
         if dtype.kind == "c":
-            return self.normal((*shape, 2), _real(dtype), mean, std / math.sqrt(2)).view(dtype)[..., 0]
+            return self.normal((*shape, 2), _real(dtype), mean, std / math.sqrt(2), blocks).view(dtype)[..., 0]
         _need_float(dtype, "normal_kernel_cpu")
         count = math.prod(shape)
-        work = F32 if dtype != F64 and count >= 16 else F64
-        values = self._block_normals(count, dtype) if count >= 16 else self._few_normals(count)
+        blocks = blocks and count >= 16
+        work = F32 if dtype != F64 and blocks else F64
+        values = self._block_normals(count, dtype) if blocks else self._few_normals(count)
         if (mean, std) != (0, 1):
             values = fused(values, work.type(std), work.type(mean))
         if dtype.itemsize == 2:
@@ -262,13 +257,10 @@ class Generator:
             RuntimeError: unless ``lambd > 0`` and ``dtype`` is a floating type.
         """
         dtype = np.dtype(dtype)
-        if not lambd > 0:
-            raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
+        need(lambd > 0, f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
         if dtype.kind not in "fV":
-            raise RuntimeError(
-                "Exponential distribution is a continuous probability distribution. "
-                f"dtype must be a floating point but you specified {_scalar_name(dtype)}"
-            )
+            what = f"dtype must be a floating point but you specified {_scalar_name(dtype)}"
+            raise RuntimeError(f"Exponential distribution is a continuous probability distribution. {what}")
         values: NDArray[Any] = -1.0 / lambd * np.log1p(-self._unit(math.prod(shape), F64))
         if dtype.itemsize == 2:
             values = values.astype(F32)
@@ -288,14 +280,9 @@ class Generator:
             RuntimeError: if the range is empty or reaches beyond ``dtype``.
         """
         dtype = np.dtype(dtype)
-        if dtype.kind == "c":
-            raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
-        if low >= high:
-            raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-        least, largest = _range(dtype)
-        for name, bound in (("from", low), ("to - 1", high - 1)):
-            if not least <= bound <= largest:
-                raise RuntimeError(f"{name} is out of bounds for {C_NAMES[dtype.name]}: {bound}")
+        need(dtype.kind != "c", "check_random_bounds handles only integral, floating-point and boolean types")
+        need(low < high, f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        _need_bounds(dtype, *_range(dtype), {"from": low, "to - 1": high - 1})
         count, span = math.prod(shape), high - low
         draws = self._long_words(count) if span >= 2**28 else self._words(count)
         if span < 2**64:
@@ -318,8 +305,7 @@ class Generator:
         Raises:
             RuntimeError: if ``n`` is negative.
         """
-        if n < 0:
-            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
+        need(n >= 0, f"Trying to create tensor with negative dimension {n}: [{n}]")
         if n >= LONG_PERMUTATION:
             return self._long_permutation(n)
         steps = np.arange(n)
@@ -345,8 +331,7 @@ class Generator:
         Raises:
             RuntimeError: if ``p`` is outside [0, 1].
         """
-        if not 0 <= p <= 1:
-            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
+        need(0 <= p <= 1, f"bernoulli_ expects p to be in [0, 1], but got p={p}")
         return (self._unit(math.prod(shape), F64) < p).reshape(shape)
 
     def bernoulli_each(self, p: NDArray[Any]) -> NDArray[np.bool_]:
@@ -360,8 +345,7 @@ class Generator:
             RuntimeError: if a probability is outside [0, 1].
         """
         _need_float(p.dtype, "bernoulli_tensor_cpu_p_")
-        if not np.all((p >= 0) & (p <= 1)):
-            raise RuntimeError("bernoulli expects every probability to be in [0, 1]")
+        need(np.all((p >= 0) & (p <= 1)), "bernoulli expects every probability to be in [0, 1]")
         return self._unit(p.size, F64 if p.dtype == F64 else F32).reshape(p.shape) < p
 
     def multinomial(self, weights: NDArray[Any], k: int, replacement: bool = False) -> NDArray[np.int64]:
@@ -384,20 +368,17 @@ class Generator:
                 larger than the columns, a weight is negative, inf or nan, or a row has no positive weight.
         """
         columns = weights.shape[-1]
-        if weights.dtype.kind != "f":
-            raise RuntimeError(
-                f"multinomial only supports floating-point dtypes for input, got: {_scalar_name(weights.dtype)}"
-            )
-        if k <= 0:
-            raise RuntimeError("cannot sample n_sample <= 0 samples")
-        if not replacement and k > columns:
-            raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
-        if not (np.isfinite(weights).all() and (weights >= 0).all()):
-            raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+        what = "multinomial only supports floating-point dtypes for input"
+        need(weights.dtype.kind == "f", f"{what}, got: {_scalar_name(weights.dtype)}")
+        need(k > 0, "cannot sample n_sample <= 0 samples")
+        enough = replacement or k <= columns
+        need(enough, "cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+        valid = np.isfinite(weights).all() and (weights >= 0).all()
+        need(valid, "probability tensor contains either `inf`, `nan` or element < 0")
         work = weights.astype(F32) if weights.dtype.itemsize == 2 else weights
         running = np.cumsum(work, axis=1)
-        if not columns or (running[:, -1] <= 0).any():
-            raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+        positive = columns and (running[:, -1] > 0).all()
+        need(positive, "invalid multinomial distribution (sum of probabilities <= 0)")
         if not replacement or k == 1:
             with np.errstate(divide="ignore", over="ignore"):
                 keys = weights / self.exponential(weights.shape, weights.dtype)
@@ -430,6 +411,12 @@ def _swap_forward(partners: NDArray[np.int64]) -> NDArray[np.int64]:
     result = partners.copy()
     result[turn[again + 1]] = root[turn[again]]
     return result
+
+
+def _need_bounds(dtype: np.dtype[Any], least: float, largest: float, bounds: dict[str, float]) -> None:
+    for name, bound in bounds.items():
+        if not least <= bound <= largest:
+            raise RuntimeError(f"{name} is out of bounds for {C_NAMES[dtype.name]}: {bound}")
 
 
 def _need_float(dtype: np.dtype[Any], what: str) -> None:

@@ -17,6 +17,7 @@ from micrograd_cn import dtypes, recording
 from micrograd_cn.engine import Clock, Face, mode, next_number, written
 from micrograd_cn.methods import TableMethods
 from micrograd_cn.ops import indexing
+from micrograd_cn.ops.shape import need
 from micrograd_cn.ops.table import primitive
 from micrograd_cn.recording import ArrayNode, Leaf, wrap
 
@@ -46,10 +47,8 @@ def copied(x: Any, source: Any) -> Any:
     try:
         return np.broadcast_to(source, x.shape).astype(x.dtype)
     except ValueError:
-        raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of "
-            f"shape {list(x.shape)}"
-        ) from None
+        what = f"cannot be broadcast to indexing result of shape {list(x.shape)}"
+        raise RuntimeError(f"shape mismatch: value tensor of shape {list(source.shape)} {what}") from None
 
 
 @primitive(lambda g: np.zeros_like(g), lambda g: np.sum(g), exact=True, backward_name="FillBackward0")
@@ -177,13 +176,12 @@ class Memory(TableMethods, Face):
         before._node = None if base is not self and change in _OVERWRITING else node
         after = change(before, *args, **named)
         if after._array.shape != self._array.shape:
-            raise RuntimeError(
-                f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(after.shape)}"
-            )
+            shapes = list(self.shape), list(after.shape)
+            raise RuntimeError(f"output with shape {shapes[0]} doesn't match the broadcast shape {shapes[1]}")
         if after._array.dtype != self._array.dtype:
-            if after.dtype.category > self.dtype.category:
-                names = [dtypes.SCALAR_NAMES[d] for d in (after.dtype, self.dtype)]
-                raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
+            names = [dtypes.SCALAR_NAMES[d] for d in (after.dtype, self.dtype)]
+            what = f"result type {names[0]} can't be cast to the desired output type {names[1]}"
+            need(after.dtype.category <= self.dtype.category, what)
             after = cast(after, self._array.dtype)
         np.copyto(self._array, after._array)
         self._wrote()
@@ -198,21 +196,12 @@ class Memory(TableMethods, Face):
             if view is not None and view.origin is not None:
                 raise view.refusal("and is being")
             of_leaf = view is not None and view.base.is_leaf and not (self._node is view.base._node is None)
-            if of_leaf or isinstance(self._node, Leaf):
-                raise RuntimeError(
-                    f"a {'view of a ' if of_leaf else ''}leaf Variable that requires grad is being used in an in-place "
-                    "operation."
-                )
-        if self._cell is None and not mode.inference:
-            raise RuntimeError(
-                "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone() to "
-                "get a normal tensor before doing inplace update."
-            )
-        if 0 in self._array.strides and change not in _OVERWRITING[:2] and self._overlaps():
-            raise RuntimeError(
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                "location. Please clone() the tensor before performing the operation."
-            )
+            what = f"a {'view of a ' if of_leaf else ''}leaf Variable that requires grad"
+            leaf = of_leaf or isinstance(self._node, Leaf)
+            need(not leaf, f"{what} is being used in an in-place operation.")
+        need(self._cell is not None or mode.inference, _INFERENCE)
+        if 0 in self._array.strides and change not in _OVERWRITING[:2]:
+            need(not self._overlaps(), _SHARED)
 
     def _overlaps(self) -> bool:
         """Whether one place in memory stands for several elements."""
@@ -231,15 +220,10 @@ class Memory(TableMethods, Face):
         base, steps = (self, ()) if self._view is None else (self._view.base, self._view.steps)
         operands = (base, after)
         if steps or (node is None and self._node is not None):
-            mask = sum(1 << i for i, t in enumerate(operands) if t._node is not None)
+            nodes, values = [t._node for t in operands], (base._array, self._array, steps, base._array)
+            plan = overwritten.primitive.plan(sum(1 << i for i, node in enumerate(nodes) if node is not None), 2)
             after = wrap(base._array)
-            recording.record(
-                overwritten.primitive.plan(mask, 2),
-                operands,
-                [t._node for t in operands],
-                (base._array, self._array, steps, base._array),
-                after,
-            )
+            recording.record(plan, operands, nodes, values, after)
         base._move(after._node)
         self._cell[2] = next_number()
         return self
@@ -255,10 +239,8 @@ class Memory(TableMethods, Face):
             RuntimeError: for a tensor with dimensions.
         """
         value = value if isinstance(value, Memory) else wrap(_data(value))
-        if value.ndim:
-            raise RuntimeError(
-                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
-            )
+        what = f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+        need(not value.ndim, what)
         return self._become(filled, value)
 
     def zero_(self) -> Self:
@@ -286,11 +268,9 @@ class Memory(TableMethods, Face):
         else:
             masked = value.numel() == 1 and any(isinstance(i, np.ndarray) and i.dtype == bool for i in index)
             if value.dtype is not self.dtype and not number and not masked:
-                raise RuntimeError(
-                    "Index put requires the source and destination dtypes match, got "
-                    f"{dtypes.SCALAR_NAMES[self.dtype]} for the destination and "
-                    f"{dtypes.SCALAR_NAMES[value.dtype]} for the source; convert with .to()"
-                )
+                names = [dtypes.SCALAR_NAMES[d] for d in (self.dtype, value.dtype)]
+                what = f"got {names[0]} for the destination and {names[1]} for the source; convert with .to()"
+                raise RuntimeError(f"Index put requires the source and destination dtypes match, {what}")
             with contextlib.suppress(IndexError):  # raised below, where it is this tensor's turn
                 value = _without_leading_ones(value, self._array[index].ndim if value.ndim > 1 else 1)
             self._become(indexing.replaced, value.to(self.dtype), index)
@@ -308,12 +288,11 @@ class Memory(TableMethods, Face):
                 array = np.array(i._array if isinstance(i, Memory) else i)  # a copy, which the graph may keep
                 if array.dtype == np.uint8:
                     array = array.astype(bool)  # what PyTorch's masks once were
-                if array.dtype not in (np.bool_, np.int32, np.int64) and array.size:
-                    raise IndexError(
-                        f"tensors used as indices must be long, int, byte or bool tensors, got {array.dtype}"
-                    )
                 if not array.size and array.dtype != bool:
                     array = array.astype(np.int64)
+                if array.dtype not in (np.bool_, np.int32, np.int64):
+                    what = "tensors used as indices must be long, int, byte or bool tensors"
+                    raise IndexError(f"{what}, got {array.dtype}")
                 i = int(array) if array.ndim == 0 and array.dtype.kind in "iu" else array
             elif isinstance(i, slice):
                 i = slice(*(None if v is None else int(v) for v in (i.start, i.stop, i.step)))
@@ -324,10 +303,10 @@ class Memory(TableMethods, Face):
             elif hasattr(i, "__index__"):
                 i = int(i)
             elif i is not None and i is not Ellipsis:
-                raise IndexError(
-                    "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-                    f"(got {type(i).__name__})"
+                what = (
+                    "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
                 )
+                raise IndexError(f"{what} (got {type(i).__name__})")
             out.append(i)
         while out and out[-1] is Ellipsis and any(i is Ellipsis for i in out[:-1]):
             out.pop()  # a further one at the end stands for nothing
@@ -360,3 +339,11 @@ def _data(x: Any) -> np.ndarray[Any, Any]:
 
 
 _OVERWRITING = (zero, filled, copied)
+_INFERENCE = (
+    "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone() to get a normal "
+    "tensor before doing inplace update."
+)
+_SHARED = (
+    "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+    "clone() the tensor before performing the operation."
+)

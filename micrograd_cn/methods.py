@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,38 +12,19 @@ from micrograd_cn import dtypes
 from micrograd_cn.engine import Face
 from micrograd_cn.numpy_protocol import NumpyProtocol
 from micrograd_cn.ops import comparison, elementwise, linalg, shape, special
-from micrograd_cn.ops.table import FUNCTIONS, TABLE
+from micrograd_cn.ops.table import IN_PLACE, METHODS, NUMPY_NAMES, TABLE
 
-# Rows that are no method in PyTorch: parts of composed functions, and functions of torch.nn.functional.
-_NO_METHODS = {
-    "where", "gated", "concat", "join", "batched", "contract", "replaced", "corrected", "flat",
-    "underivable", "pick", "slice", "index",
-    "pick_along", "max_along", "min_along", "sorted_along", "top_along", "on_diagonal", "quotient",
-    "derived_digamma", "variance", "deviation", "vector_norm", "linear", "mse_loss", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "nll_loss", "elu", "silu", "gelu", "softplus", "leaky_relu", "logsigmoid",
-    "batch_norm", "layer_norm", "group_norm", "rms_norm", "embedding", "attention_weights",
-    "linked", "padded", "window_mean", "window_spread", "window_max", "winners", "max_spread", "max_pick",
-    "convolve", "spread", "correlate",
-}  # fmt: skip
-# Functions that PyTorch has as functions only.
-_FUNCTIONS_ONLY = {"cat", "stack", "einsum", "polygamma", "tensordot", "std_mean", "var_mean", "rsub", "fill"}
-# Those beside the element-wise rows that change a tensor in place under their name with a ``_`` behind.
-_IN_PLACE = {
-    "masked_fill", "masked_scatter", "scatter", "scatter_add", "index_add", "index_copy", "index_fill", "index_put",
-    "tril", "triu", "addmm", "addmv", "baddbmm", "addcmul", "addcdiv", "lerp", "clamp_min", "clamp_max", "nan_to_num",
-    "logit", "deg2rad", "rad2deg", "cumsum", "cumprod", "put", "renorm", "scatter_reduce", "index_reduce", "addbmm",
-    "addr", "ldexp", "float_power", "mvlgamma",
-}  # fmt: skip
-# PyTorch's second names.
-ALIASES = {
-    "absolute": "abs", "negative": "neg", "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
-    "arctanh": "atanh", "clip": "clamp", "fix": "trunc", "not_equal": "ne", "greater": "gt", "greater_equal": "ge",
-    "less": "lt", "less_equal": "le", "swapdims": "swapaxes", "moveaxis": "movedim", "ger": "outer",
-    "sgn": "sign", "resolve_conj": "conj", "resolve_neg": "conj", "conj_physical": "conj",
-}  # fmt: skip
 # What == and != compare with element by element; anything else is simply not the same.
 _COMPARABLE = (Face, int, float, complex, np.ndarray, np.generic)
+
+
+def _reflected(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """``other - x`` from ``x - other``: the operation with its operands exchanged."""
+
+    def reflected(self: Any, other: Any) -> Any:
+        return operation(other, self)
+
+    return reflected
 
 
 class TableMethods(NumpyProtocol):
@@ -79,25 +61,12 @@ class TableMethods(NumpyProtocol):
     def __ne__(self, other: object) -> Any:
         return comparison.ne(self, other) if isinstance(other, _COMPARABLE) else NotImplemented
 
-    def __rsub__(self, other: Any) -> Any:
-        return elementwise.sub(other, self)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return elementwise.div(other, self)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return elementwise.floor_divide(other, self)
-
-    def __rmod__(self, other: Any) -> Any:
-        return elementwise.remainder(other, self)
-
-    __rdiv__ = __rtruediv__
-
-    def __rpow__(self, other: Any) -> Any:
-        return elementwise.pow(other, self)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return linalg.matmul(other, self)
+    __rsub__ = _reflected(elementwise.sub)
+    __rtruediv__ = __rdiv__ = _reflected(elementwise.div)
+    __rfloordiv__ = _reflected(elementwise.floor_divide)
+    __rmod__ = _reflected(elementwise.remainder)
+    __rpow__ = _reflected(elementwise.pow)
+    __rmatmul__ = _reflected(linalg.matmul)
 
     # --- forms that take a shape or a type as PyTorch's methods do ---------------------------------------------------
 
@@ -163,9 +132,8 @@ def _conversion(d: dtypes.dtype) -> Callable[[Any], Any]:
     return convert
 
 
-for _name in ("float", "double", "half", "int", "long", "short", "bool"):
-    setattr(TableMethods, _name, _conversion(getattr(dtypes, _name)))
-TableMethods.byte, TableMethods.char = _conversion(dtypes.uint8), _conversion(dtypes.int8)  # type: ignore[attr-defined]
+for _name in ("float", "double", "half", "int", "long", "short", "bool", "byte", "char"):
+    setattr(TableMethods, _name, _conversion(getattr(dtypes, {"byte": "uint8", "char": "int8"}.get(_name, _name))))
 
 
 def _in_place(call: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -177,22 +145,40 @@ def _in_place(call: Callable[..., Any], name: str) -> Callable[..., Any]:
     return method
 
 
-def _attach() -> None:
-    own = vars(TableMethods)
-    methods = {n: f for n, f in (TABLE | FUNCTIONS).items() if n not in _NO_METHODS | _FUNCTIONS_ONLY}
-    methods = {n: f for n, f in methods.items() if not n.startswith(("linalg_", "special_"))}
-    methods |= {alias: methods[name] for alias, name in ALIASES.items()}
-    for name, call in methods.items():
-        if name not in own:
-            setattr(TableMethods, name, call)
-        row = getattr(TABLE.get(ALIASES.get(name, name)), "primitive", None)
-        if (row is not None and row.elementwise) or name in _IN_PLACE:
-            setattr(TableMethods, f"{name}_", _in_place(call, f"{name}_"))
-    for operator, name in (
-        ("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("floordiv", "floor_divide"),
-        ("mod", "remainder"), ("pow", "pow"), ("and", "bitwise_and"), ("or", "bitwise_or"), ("xor", "bitwise_xor"),
-    ):  # fmt: skip
-        setattr(TableMethods, f"__i{operator}__", vars(TableMethods)[f"{name}_"])
+def _with_numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, which takes NumPy's names of settings too, as rows do by themselves."""
+    code = getattr(function, "__code__", None) if not hasattr(function, "primitive") else None
+    if code is None or "dim" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        return function
+
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        return function(*args, **{NUMPY_NAMES.get(n, n): x for n, x in named.items()}) if named else function(*args)
+
+    return call
 
 
-_attach()
+def _attach(name: str, function: Callable[..., Any], in_place: bool) -> None:
+    call = _with_numpy_names(function)
+    if name not in vars(TableMethods):
+        setattr(TableMethods, name, call)
+    if in_place:
+        setattr(TableMethods, f"{name}_", _in_place(call, f"{name}_"))
+
+
+for _name, _call in METHODS.items():
+    if not _name.startswith(("linalg_", "special_")):  # those are functions in rooms of their own
+        _attach(_name, _call, _name in IN_PLACE)
+for _operator, _name in (
+    ("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("floordiv", "floor_divide"),
+    ("mod", "remainder"), ("pow", "pow"), ("and", "bitwise_and"), ("or", "bitwise_or"), ("xor", "bitwise_xor"),
+):  # fmt: skip
+    setattr(TableMethods, f"__i{_operator}__", vars(TableMethods)[f"{_name}_"])
+
+
+def second_names(names: dict[str, Any]) -> None:
+    """Give tensors the methods by PyTorch's second names, too: ``names`` has their functions under those."""
+    first = {call: name for found in (TABLE, METHODS) for name, call in found.items() if name in METHODS}
+    for name, x in names.items():
+        if callable(x) and x in first and name not in METHODS:
+            _attach(name, x, first[x] in IN_PLACE)

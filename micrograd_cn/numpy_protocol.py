@@ -13,28 +13,7 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.engine import Face
-from micrograd_cn.ops import (  # noqa: F401 (fills the table)
-    arithmetic,
-    comparison,
-    embedding,
-    extremes,
-    indexing,
-    layout,
-    linalg,
-    matrices,
-    measures,
-    neural,
-    normalization,
-    pooling,
-    reduction,
-    scattering,
-    shape,
-    shorthand,
-    sorting,
-    special,
-    statistics,
-    strided,
-)
+from micrograd_cn.ops import indexing, layout, linalg, matrices, reduction, shape, shorthand, sorting
 from micrograd_cn.ops.table import NUMPY_NAMES, TABLE
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
@@ -42,30 +21,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 }
 
 
-def _constant(make: Callable[..., Any]) -> Callable[..., Any]:
-    """``zeros_like`` and its like: a constant of the same kind."""
-
-    def like(x: Any, dtype: Any = None) -> Any:
-        return x._constant(make(x._raw, dtype=dtype))
-
-    return like
-
-
-def _moments(function: Callable[..., Any]) -> Callable[..., Any]:
-    """NumPy's var and std, which do not correct unless told (``ddof``)."""
-
-    def call(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-        return function(x, axis, correction=ddof, keepdim=keepdims)
-
-    return call
-
-
-def _axes_reversed(x: Any, axes: Any = None) -> Any:
-    return shape.permute(x, tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
-
-
 FUNCTIONS |= {
-    np.transpose: _axes_reversed,
+    np.transpose: lambda x, axes=None: shape.permute(x, tuple(axes or range(x.ndim)[::-1])),
     np.flip: lambda x, axis=None: shape.flip(x, tuple(range(x.ndim)) if axis is None else axis),
     np.clip: lambda x, a_min=None, a_max=None: x.clamp(a_min, a_max),
     np.reshape: lambda x, shape: x.reshape(shape),
@@ -78,22 +35,23 @@ FUNCTIONS |= {
     np.dot: linalg.matmul,
     np.outer: lambda x, y: linalg.outer(x.reshape(-1), y.reshape(-1)),
     np.einsum: linalg.einsum,
-    np.var: _moments(reduction.var),
-    np.std: _moments(reduction.std),
+    # NumPy's var and std do not correct unless told.
+    np.var: lambda x, axis=None, ddof=0, keepdims=False: reduction.var(x, axis, correction=ddof, keepdim=keepdims),
+    np.std: lambda x, axis=None, ddof=0, keepdims=False: reduction.std(x, axis, correction=ddof, keepdim=keepdims),
     np.vstack: layout.vstack,
     np.hstack: layout.hstack,
     np.roll: lambda x, shift, axis=None: shape.roll(x, shift, axis),
     np.tile: lambda x, reps: layout.tile(x, reps),
     np.repeat: lambda x, repeats, axis=None: layout.repeat_interleave(x, repeats, axis),
     np.diag: lambda x, k=0: layout.diag(x, k),
-    np.trace: lambda x: layout.trace(x),
+    np.trace: layout.trace,
     np.sort: lambda x, axis=-1: sorting.sort(x, axis)[0],
     np.diff: lambda x, n=1, axis=-1: shorthand.diff(x, n, axis),
     np.inner: linalg.inner,
     np.tensordot: lambda x, y, axes=2: linalg.tensordot(x, y, axes),
     np.linalg.norm: lambda x, ord=2, axis=None, keepdims=False: matrices.old_norm(x, ord, axis, keepdims),
-    np.zeros_like: _constant(np.zeros_like),
-    np.ones_like: _constant(np.ones_like),
+    np.zeros_like: lambda x, dtype=None: x._constant(np.zeros_like(x._raw, dtype=dtype)),
+    np.ones_like: lambda x, dtype=None: x._constant(np.ones_like(x._raw, dtype=dtype)),
     np.take_along_axis: lambda x, indices, axis=-1: indexing.take_along_dim(x, indices, axis),
     np.shape: lambda x: tuple(x.shape),
     np.ndim: lambda x: len(x.shape),
@@ -122,7 +80,10 @@ class NumpyProtocol(Face):
             if out is None:
                 return result
             target: Any = out[0]
-            return target.copy_(result) if hasattr(target, "copy_") else _into(target, result)
+            if hasattr(target, "copy_"):
+                return target.copy_(result)
+            np.copyto(target, np.asarray(result))  # as ``array += tensor`` asks; refused where a gradient would be lost
+            return target
         if method == "reduce" and ufunc in _REDUCTIONS and out is None:
             kwargs = {NUMPY_NAMES.get(k, k): v for k, v in kwargs.items() if v is not np._NoValue}
             return _REDUCTIONS[ufunc](*inputs, **{"dim": 0, **kwargs})
@@ -160,16 +121,6 @@ def _array(x: Any, what: str) -> Any:
 
 
 _REDUCTIONS = {
-    np.add: reduction.sum,
-    np.multiply: reduction.prod,
-    np.maximum: reduction.amax,
-    np.minimum: reduction.amin,
-    np.logical_and: reduction.all,
-    np.logical_or: reduction.any,
-}
-
-
-def _into(array: np.ndarray[Any, Any], result: Any) -> np.ndarray[Any, Any]:
-    """Write a result into a plain array, as ``array += tensor`` asks; refused where a gradient would be lost."""
-    np.copyto(array, np.asarray(result))
-    return array
+    np.add: reduction.sum, np.multiply: reduction.prod, np.maximum: reduction.amax, np.minimum: reduction.amin,
+    np.logical_and: reduction.all, np.logical_or: reduction.any,
+}  # fmt: skip

@@ -18,7 +18,7 @@ import numpy as np
 
 from micrograd_cn import dtypes
 from micrograd_cn.device import device
-from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.nn.parameter import Buffer, Parameter
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Size, Tensor
 
@@ -38,7 +38,8 @@ class StorageType:
         return self.name
 
 
-def rebuild_tensor(storage: Array, offset: int, size: Any, stride: Any, requires_grad: bool, *_: Any) -> Tensor:
+def rebuild_tensor(storage: Array, offset: int, size: Any, stride: Any, requires_grad: bool,
+        hooks: Any = None, metadata: Any = None) -> Tensor:  # fmt: skip
     """A tensor that looks at ``storage``: ``offset`` and ``stride`` in elements.
 
     Raises:
@@ -52,13 +53,27 @@ def rebuild_tensor(storage: Array, offset: int, size: Any, stride: Any, requires
         raise pickle.UnpicklingError(f"a tensor of size {size} and stride {stride} exceeds its {len(storage)} numbers")
     step = storage.itemsize
     steps = [s * step for s in stride]
-    view: Array = np.ndarray(tuple(size), storage.dtype, storage.data, min(offset, len(storage)) * step, steps)
+    view: Array = np.ndarray(
+        tuple(size), storage.dtype, storage.view(np.uint8).data, min(offset, len(storage)) * step, steps
+    )
+    if metadata:  # PyTorch conjugates and negates when the numbers are read
+        view = np.conjugate(view) if metadata.get("conj") else view
+        view = np.negative(view) if metadata.get("neg") else view
     return wrap(view).requires_grad_(bool(requires_grad))
 
 
 def rebuild_parameter(data: Tensor, requires_grad: bool, *_: Any) -> Parameter:
     """A parameter with the memory of ``data``."""
     return Parameter(data, bool(requires_grad))
+
+
+def rebuild_from_type(rebuild: Any, kind: Any, arguments: Any, state: Any) -> Any:
+    """A tensor of the class ``kind``, which is one of PyTorch's own."""
+    kinds = {c.__name__: c for c in (Tensor, Parameter, Buffer)}
+    name = getattr(kind, "__name__", kind)
+    if rebuild not in (rebuild_tensor, rebuild_parameter) or name not in kinds:
+        raise pickle.UnpicklingError(f"a tensor of the type {name} cannot be read")
+    return rebuild(*arguments)._as_subclass(kinds[name])
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -72,14 +87,16 @@ STORAGES = {d: StorageType(d) for d in dtypes.TYPE_NAMES}
 KNOWN: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
     ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
+    ("torch._tensor", "_rebuild_from_type_v2"): rebuild_from_type,
     ("torch", "Size"): Size,
     ("torch", "device"): device,
     **{("torch", d._name): d for d in STORAGES},
     **{("torch", s.name): s for s in STORAGES.values()},
     ("_codecs", "encode"): _encode,
     **{("collections", c.__name__): c for c in (OrderedDict, collections.Counter)},
-    **{(module, c.__name__): c for module in ("builtins", "__builtin__") for c in (set, complex, bytearray)},
+    **{(module, c.__name__): c for module in ("builtins", "__builtin__") for c in (set, complex)},
 }
+_CLASSES = {("torch", "Tensor"), ("torch.nn.parameter", "Parameter"), ("torch.nn.parameter", "Buffer")}
 _NAMES = {id(thing): name for name, thing in KNOWN.items() if name[0].startswith("torch")}
 
 
@@ -118,31 +135,27 @@ class Pickler(_Pickler):
         if isinstance(obj, Parameter):
             return rebuild_parameter, (wrap(obj._array), obj.requires_grad, OrderedDict())
         if isinstance(obj, Tensor):
-            storage = self._storage(obj._array)
-            if storage is None:
-                obj = wrap(obj._array.copy()).requires_grad_(obj.requires_grad)
-                storage = self._storage(obj._array)
-            assert storage is not None
+            storage, array = self._storage(obj._array)
             start = storage.flat.ctypes.data
-            offset = (obj._array.ctypes.data - start) // obj.itemsize if obj.numel() else 0
-            return rebuild_tensor, (storage, offset, tuple(obj.shape), obj.stride(), obj.requires_grad, OrderedDict())
+            offset = (array.ctypes.data - start) // obj.itemsize if obj.numel() else 0
+            stride = wrap(array).stride()
+            return rebuild_tensor, (storage, offset, tuple(obj.shape), stride, obj.requires_grad, OrderedDict())
         return (type(obj), (tuple(obj),)) if isinstance(obj, Size) else NotImplemented
 
-    def _storage(self, array: Array) -> _Storage | None:
-        """The memory that ``array`` looks at, once for all that share it; None if no storage can be seen that way."""
+    def _storage(self, array: Array) -> tuple[_Storage, Array]:
+        """The memory that ``array`` looks at, once for all that share it, and the array; of a copy, if no storage can
+        be seen that way."""
         owner = array
         while isinstance(owner.base, np.ndarray) and owner.base.dtype == array.dtype:
             owner = owner.base
         dense = owner.transpose(sorted(range(owner.ndim), key=lambda i: -owner.strides[i]))
         if not dense.flags.c_contiguous or any(s < 0 for s in array.strides):
-            return None
+            return self._storage(array.copy())
         key = self._keys.setdefault((owner.ctypes.data, owner.dtype, owner.nbytes), str(len(self._keys)))
-        return _Storage(self.storages.setdefault(key, dense.reshape(-1)), key)
+        return _Storage(self.storages.setdefault(key, dense.reshape(-1)), key), array
 
 
-class _Storage:
-    def __init__(self, flat: Array, key: str) -> None:
-        self.flat, self.key = flat, key
+_Storage = collections.namedtuple("_Storage", "flat key")
 
 
 class Unpickler(_Unpickler):
@@ -181,13 +194,13 @@ class StrictUnpickler(Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """What a name in the pickle means, if it is one of the known or allowed."""
-        found = KNOWN.get((module, name), self.allowed.get(f"{module}.{name}"))
+        # Classes of tensors are read as their names: called with sizes, they would reserve memory.
+        plain = name if (module, name) in _CLASSES else None
+        found = KNOWN.get((module, name), self.allowed.get(f"{module}.{name}", plain))
         if found is None:
-            raise pickle.UnpicklingError(
-                f"Weights only load failed: the file asks for {module}.{name}, which is no tensor and no plain "
-                "container. If you trust its source, load it with weights_only=False, or allow just this class with "
-                "torch.serialization.safe_globals([...])."
-            )
+            said = f"Weights only load failed: the file asks for {module}.{name}, which is no tensor and no plain "
+            said += "container. If you trust its source, load it with weights_only=False, or allow just this class "
+            raise pickle.UnpicklingError(said + "with torch.serialization.safe_globals([...]).")
         return found
 
     def _load_build(self) -> None:

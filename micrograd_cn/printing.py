@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import dtypes
+from micrograd_cn import dtypes
 
 
 @dataclass
@@ -44,13 +44,9 @@ _options = _Options()
 
 
 def set_printoptions(
-    precision: int | None = None,
-    threshold: float | None = None,
-    edgeitems: int | None = None,
-    linewidth: int | None = None,
-    profile: str | None = None,
-    sci_mode: bool | None = None,
-) -> None:
+    precision: int | None = None, threshold: float | None = None, edgeitems: int | None = None,
+    linewidth: int | None = None, profile: str | None = None, sci_mode: bool | None = None,
+) -> None:  # fmt: skip
     """Change how tensors print (https://pytorch.org/docs/stable/generated/torch.set_printoptions.html).
 
     What is None stays as it is, but for ``sci_mode``.
@@ -101,12 +97,12 @@ def tensor_repr(
     prefix = name + "("
     indent = len(prefix)
     default = dtypes.get_default_dtype()
-    default_complex = dtypes.complex128 if default is dtypes.float64 else dtypes.complex64
+    plain = (dtypes.scalar_dtype(1j), dtypes.int64, dtypes.bool)
     notes = []
     # Without elements neither the shape nor the kind of number can be seen.
     if (array.size == 0 and array.ndim != 1) or (array.size and not _options.edgeitems):
         notes.append(f"size={tuple(array.shape)}")
-    if dtype is not default and (array.size == 0 or dtype not in (default_complex, dtypes.int64, dtypes.bool)):
+    if dtype is not default and (array.size == 0 or dtype not in plain):
         notes.append(f"dtype={dtype}")
     text = prefix + _elements(array, indent)
     column = len(text) - text.rfind("\n") + 1
@@ -131,10 +127,7 @@ def _elements(array: NDArray[Any], indent: int) -> str:
         for length, short in zip(array.shape, cut, strict=True)
     ]
     shown = np.asarray(array[np.ix_(*kept)])
-    if array.dtype.kind == "c":
-        write, width = _complex_format(shown)
-    else:
-        write, width = _format(shown)
+    write, width = (_complex_format if array.dtype.kind == "c" else _format)(shown)
 
     def nested(items: Any, axis: int) -> str:
         left = array.ndim - axis  # dimensions

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from micrograd_cn import dtypes
-from micrograd_cn.creation import _like, _numpy, _shape, _sized, made
+from micrograd_cn.creation import _like, _numpy, _shape, _sized, creates, made
 from micrograd_cn.generator import Generator, default_generator
 from micrograd_cn.ops.given import flat
-from micrograd_cn.ops.shape import common_shape
+from micrograd_cn.ops.shape import common_shape, need
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 
@@ -40,38 +41,37 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state._array)
 
 
-def rand(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-    **options: Any,
-) -> Tensor:  # fmt: skip
+@creates
+def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, **options: Any) -> Any:
     """Numbers drawn evenly from ``[0, 1)``."""
-    shape = _sized("rand", size, options)
-    return made((generator or default_generator).uniform(shape, _numpy(dtype)), requires_grad, device)
+    return (generator or default_generator).uniform(_sized("rand", size, options), _numpy(dtype))
 
 
-def randn(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-    **options: Any,
-) -> Tensor:  # fmt: skip
+@creates
+def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, **options: Any) -> Any:
     """Numbers drawn from the normal distribution with mean 0 and variance 1."""
-    shape = _sized("randn", size, options)
-    return made((generator or default_generator).normal(shape, _numpy(dtype)), requires_grad, device)
+    return (generator or default_generator).normal(_sized("randn", size, options), _numpy(dtype))
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+@creates
+def rand_like(input: Tensor, *, dtype: Any = None) -> Any:
     """`rand` in the shape and dtype of ``input``."""
-    return made(default_generator.uniform(input._array.shape, _like(input, dtype)), requires_grad, device)
+    array, kind = _like(input, dtype)
+    return _uniform(wrap(np.empty_like(array, kind)))._array
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+@creates
+def randn_like(input: Tensor, *, dtype: Any = None) -> Any:
     """`randn` in the shape and dtype of ``input``."""
-    return made(default_generator.normal(input._array.shape, _like(input, dtype)), requires_grad, device)
+    array, kind = _like(input, dtype)
+    return _normal(wrap(np.empty_like(array, kind)))._array
 
 
+@creates
 def randint(
     *args: Any, low: int = 0, high: int | None = None, size: Any = None, generator: Generator | None = None,
-    dtype: Any = None, device: Any = None, requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+    dtype: Any = None,
+) -> Any:  # fmt: skip
     """Whole numbers drawn evenly from ``[low, high)``: ``randint(high, size)`` or ``randint(low, high, size)``."""
     bounds, asked = list(args), f"{args}, size={size}"
     if size is None and bounds:
@@ -83,20 +83,15 @@ def randint(
     if len(bounds) != 2 or size is None or isinstance(size, int):
         raise TypeError(f"randint() is called as randint(high, size) or randint(low, high, size), got {asked}")
     low, high = bounds
-    if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     kind = np.dtype(np.int64) if dtype is None else dtypes.to_numpy(dtype)
-    return made((generator or default_generator).integers(low, high, _shape((size,)), kind), requires_grad, device)
+    return (generator or default_generator).integers(low, high, _shape((size,)), kind)
 
 
-def randperm(
-    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+@creates
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None) -> Any:
     """The numbers 0 to ``n - 1`` in random order, int64."""
-    if n < 0:
-        raise RuntimeError(f"n must be non-negative, got {n}")
     order = (generator or default_generator).permutation(n)
-    return made(order if dtype is None else order.astype(dtypes.to_numpy(dtype)), requires_grad, device)
+    return order if dtype is None else order.astype(dtypes.to_numpy(dtype))
 
 
 def normal(
@@ -107,29 +102,19 @@ def normal(
     if size is not None:
         array = source.normal(_shape((size,)), _numpy(options.pop("dtype", None)), float(mean), float(std))
         return made(array, **options)
-    if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
-        raise TypeError("normal() needs a size unless mean or std is a tensor")
+    tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
+    need(tensors, "normal() needs a size unless mean or std is a tensor", TypeError)
     m, s = (x._array if isinstance(x, Tensor) else x for x in (mean, std))
-    if np.any(np.asarray(s) < 0):
-        raise RuntimeError("normal expects all elements of std >= 0.0")
-    shape = common_shape(np.shape(m), np.shape(s))
-    kind = next(x for x in (m, s) if isinstance(x, np.ndarray)).dtype
+    need(not np.any(np.asarray(s) < 0), "normal expects all elements of std >= 0.0")
+    shape, kind = common_shape(np.shape(m), np.shape(s)), tensors[0]._array.dtype
     drawn = (source.normal(shape, kind) * s + m).astype(kind)
-    return _told((mean, std), drawn)
-
-
-def _told(sources: tuple[Any, ...], drawn: Any) -> Tensor:
-    """``drawn`` as a tensor in the graph of its sources, whose gradients are 0."""
-    tensors = [x for x in sources if isinstance(x, Tensor)]
-    told = flat(tensors[0], drawn)
+    told = flat(tensors[0], drawn)  # in the graph of both, with gradients of 0
     return told if len(tensors) == 1 else told + flat(tensors[1], np.zeros_like(drawn))
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that ``input`` gives for each element, else 0."""
     p = input._array
-    if p.size and not (p.min() >= 0 and p.max() <= 1):
-        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true for every element")
     return flat(input, (generator or default_generator).bernoulli_each(p).astype(p.dtype))
 
 
@@ -138,57 +123,54 @@ def multinomial(
 ) -> Tensor:
     """``num_samples`` positions (int64) drawn with the weights ``input``: ``(n,)`` or one draw a row of ``(m, n)``."""
     weights = input._array
-    if weights.ndim not in (1, 2):
-        raise RuntimeError(f"prob_dist must be 1 or 2 dim, got shape {list(weights.shape)}")
-    rows = weights if weights.ndim == 2 else weights.reshape(1, -1)
-    drawn = (generator or default_generator).multinomial(rows, num_samples, replacement)
+    need(weights.ndim in (1, 2), f"prob_dist must be 1 or 2 dim, got shape {list(weights.shape)}")
+    drawn = (generator or default_generator).multinomial(np.atleast_2d(weights), num_samples, replacement)
     return made(drawn if weights.ndim == 2 else drawn[0])
 
 
 # --- filling a tensor in place: methods of Tensor --------------------------------------------------------------------
 
 
-def _filled(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
-    return self.copy_(wrap(array))
+def _filled(self: Tensor, draw: Callable[[tuple[int, ...]], np.ndarray[Any, Any]]) -> Tensor:
+    """Fill with what ``draw(shape)`` returns, in the order of memory, as PyTorch draws."""
+    array = self._array
+    order = sorted(range(array.ndim), key=lambda i: -array.strides[i])
+    drawn = draw(tuple(array.shape[i] for i in order))
+    return self.copy_(wrap(drawn.transpose([order.index(i) for i in range(array.ndim)])))
 
 
 def _uniform(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill with numbers drawn evenly from ``[a, b)``; returns itself."""
-    if a > b:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
-    return _filled(self, (generator or default_generator).uniform(self._array.shape, self._array.dtype, a, b))
+    return _filled(self, lambda shape: (generator or default_generator).uniform(shape, self._array.dtype, a, b))
 
 
 def _normal(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill with numbers of the normal distribution; returns itself."""
-    if std < 0:
-        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
-    return _filled(self, (generator or default_generator).normal(self._array.shape, self._array.dtype, mean, std))
+    source, kind, blocks = generator or default_generator, self._array.dtype, self.is_contiguous()
+    return _filled(self, lambda shape: source.normal(shape, kind, mean, std, blocks))
 
 
 def _random(self: Tensor, low: int = 0, high: int | None = None, *, generator: Generator | None = None) -> Tensor:
     """Fill with whole numbers from ``[low, high)``, by default from all that the dtype can hold; returns itself."""
     source, kind = generator or default_generator, self._array.dtype
     if high is None and low == 0:
-        return _filled(self, source.any_integers(self._array.shape, kind))
+        return _filled(self, lambda shape: source.any_integers(shape, kind))
     low, high = (0, low) if high is None else (low, high)
-    return _filled(self, source.integers(low, high, self._array.shape, kind))
+    return _filled(self, lambda shape: source.integers(low, high, shape, kind))
 
 
 def _bernoulli(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fill with 1 with probability ``p`` and with 0 otherwise; returns itself."""
     source = generator or default_generator
-    drawn = source.bernoulli_each(p._array) if isinstance(p, Tensor) else source.bernoulli(p, self._array.shape)
-    return _filled(self, drawn.astype(self._array.dtype))
+    if isinstance(p, Tensor):
+        return self.copy_(wrap(source.bernoulli_each(p._array).astype(self._array.dtype)))
+    return _filled(self, lambda shape: source.bernoulli(p, shape).astype(self._array.dtype))
 
 
 def _exponential(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill with numbers of the exponential distribution with rate ``lambd``; returns itself."""
-    return _filled(self, (generator or default_generator).exponential(self._array.shape, self._array.dtype, lambd))
+    return _filled(self, lambda shape: (generator or default_generator).exponential(shape, self._array.dtype, lambd))
 
 
-for _name, _method in (
-    ("uniform_", _uniform), ("normal_", _normal), ("random_", _random), ("bernoulli_", _bernoulli),
-    ("exponential_", _exponential),
-):  # fmt: skip
-    setattr(Tensor, _name, _method)
+for _method in (_uniform, _normal, _random, _bernoulli, _exponential):
+    setattr(Tensor, f"{_method.__name__[1:]}_", _method)

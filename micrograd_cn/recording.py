@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from micrograd_cn.tensor import Tensor
 
 # Types in which NumPy and PyTorch agree as long as all arrays have the same one and the rest are Python numbers.
-_PLAIN = frozenset(np.dtype(t) for t in (np.float16, np.float32, np.float64, np.complex64, np.complex128))
+_PLAIN = frozenset(np.dtype(t) for t in (np.float16, np.float32, np.float64))
 _NUMBERS = frozenset((int, float, bool, type(None)))
 _FLOAT32 = np.dtype(np.float32)
 _ndarray = np.ndarray
@@ -220,8 +220,11 @@ def apply(self: Any, row: Primitive, args: tuple[Any, ...], named: dict[str, Any
         bit += bit
     if not alike or (dtype is not _FLOAT32 and dtype not in _PLAIN):
         prepared = _prepared(row, args, arrays)
-        if not row.exact and any(x.__class__ is _ndarray and x.dtype.kind == "V" for x in arrays):
+        kinds = "" if row.exact else {x.dtype.kind for x in prepared if x.__class__ is _ndarray}
+        if "V" in kinds:
             return _in_float32(row, args, arrays, settings)
+        if mask and mode.grad and ("c" in kinds or complex in map(type, prepared)):
+            raise NotImplementedError(f"{row.name}: complex numbers have no derivatives here; use torch.no_grad()")
         arrays = prepared
     try:
         out = row.forward(*arrays, *settings)
@@ -249,7 +252,8 @@ def apply(self: Any, row: Primitive, args: tuple[Any, ...], named: dict[str, Any
 
 def _in_float32(row: Primitive, args: tuple[Any, ...], arrays: list[Any], settings: tuple[Any, ...]) -> Any:
     """Run a row on bfloat16 as PyTorch does: computed in float32, and the result rounded."""
-    wide = (x.to(dtypes.float32) if isinstance(x, _Tensor) and x._array.dtype.kind == "V" else x for x in args)
+    wide = [x.to(dtypes.float32) if isinstance(x, _Tensor) and x._array.dtype.kind == "V" else x for x in args]
+    wide = [x.astype(np.float32) if x.__class__ is _ndarray and x.dtype.kind == "V" else x for x in wide]
     out = row.call(*wide, **dict(zip(row.settings, settings, strict=True)))
     asked = row.dtype_at is not None and settings[row.dtype_at - len(args)] is not None
     narrow = common_dtype([x for x in arrays if x is not None])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import pickle
 import shutil
@@ -19,12 +20,15 @@ from typing import Any
 
 import numpy as np
 
+from micrograd_cn import dtypes
 from micrograd_cn.device import device
+from micrograd_cn.ops.shape import need
 from micrograd_cn.pickling import Pickler, StorageType, StrictUnpickler, Unpickler
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 
 _allowed: dict[str, Any] = {}
+_numbers = itertools.count()  # of files being written
 
 
 def add_safe_globals(safe_globals: Sequence[Any]) -> None:
@@ -65,7 +69,7 @@ def _replacing(path: Path) -> Iterator[Any]:
         with path.open("wb") as file:
             yield file
         return
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{os.getpid()}-{next(_numbers)}.part")
     try:
         with part.open("wb") as file:
             yield file
@@ -78,9 +82,8 @@ def _replacing(path: Path) -> Iterator[Any]:
         part.unlink(missing_ok=True)
 
 
-def save(
-    obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2, _use_new_zipfile_serialization: bool = True
-) -> None:
+def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2,
+        _use_new_zipfile_serialization: bool = True) -> None:  # fmt: skip
     """Write ``obj`` to a file.
 
     Args:
@@ -100,8 +103,7 @@ def save(
     """
     if isinstance(f, (str, os.PathLike)):
         path = Path(f)
-        if not path.resolve().parent.is_dir():
-            raise RuntimeError(f"Parent directory {path.parent} does not exist.")
+        need(path.resolve().parent.is_dir(), f"Parent directory {path.parent} does not exist.")
         content = _safetensors(obj) if path.suffix == ".safetensors" else None
         with _replacing(path) as file:
             file.write(content) if content is not None else _write(obj, file, path.stem, pickle_protocol)
@@ -128,13 +130,11 @@ def _safetensors(obj: Any) -> bytes:
 
     if not isinstance(obj, dict) or not all(isinstance(k, str) and isinstance(t, Tensor) for k, t in obj.items()):
         raise TypeError("a safetensors file holds a dictionary of tensors with names, such as a state_dict")
-    return packed({name: np.ascontiguousarray(t._array) for name, t in obj.items()})
+    return packed({name: np.array(t._array, order="C") for name, t in obj.items()})
 
 
-def load(
-    f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool | None = None,
-    mmap: bool | None = None, **pickle_load_args: Any,
-) -> Any:  # fmt: skip
+def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool | None = None,
+        mmap: bool | None = None, **pickle_load_args: Any) -> Any:  # fmt: skip
     """Read what `save` or PyTorch wrote.
 
     Args:
@@ -168,9 +168,7 @@ def load(
                 raise
             except Exception as error:
                 raise pickle.UnpicklingError(f"the file is damaged: {type(error).__name__}: {error}") from error
-    except _Refused:
-        raise
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError, ValueError, OverflowError) as error:
         if weights_only is False and not isinstance(error, zipfile.BadZipFile):
             raise
         raise RuntimeError(f"failed reading zip archive: {error}. The file is cut off, damaged or too old") from error
@@ -211,16 +209,31 @@ class _Archive:
             if record.file_size != count * dtype.itemsize:
                 raise pickle.UnpicklingError(f"storage {key} has {record.file_size} bytes for {count} of {of.dtype}")
             self._reserve(record)
-            flat = np.frombuffer(bytearray(self.archive.read(record)), dtype)
+            flat = np.frombuffer(bytearray(self.archive.read(record)), np.uint8).view(dtype)
             self.read[key] = flat.byteswap() if self.swapped else flat
         return self.read[key]
 
 
+# How a safetensors file calls the types.
+_TYPES = {"BOOL": "bool", "BF16": "bfloat16", "C64": "complex64", "U8": "uint8"}
+_TYPES |= {
+    f"{letter}{bits}": f"{word}{bits}" for letter, word in (("I", "int"), ("F", "float")) for bits in (8, 16, 32, 64)
+}
+
+
 def _unpacked(data: bytes) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as unpacked
+    from safetensors import SafetensorError, deserialize
 
     try:
-        return {name: wrap(np.array(array)) for name, array in unpacked(data).items()}
+        found = deserialize(data)
     except SafetensorError as error:
         raise RuntimeError(f"failed reading safetensors: {error}") from error
+    kept = {}
+    for name, entry in found:
+        dtype = getattr(dtypes, _TYPES.get(entry["dtype"], ""), None)
+        if dtype is None:
+            raise RuntimeError(
+                f"failed reading safetensors: {name} is of the type {entry['dtype']}, which tensors have not"
+            )
+        kept[name] = wrap(np.frombuffer(bytearray(entry["data"]), np.uint8).view(dtype.numpy).reshape(entry["shape"]))
+    return kept

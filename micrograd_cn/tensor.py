@@ -18,6 +18,8 @@ from micrograd_cn import dtypes, recording
 from micrograd_cn.conversions import Conversions
 from micrograd_cn.device import CPU, device
 from micrograd_cn.engine import mode, sweep
+from micrograd_cn.ops import arithmetic
+from micrograd_cn.ops.shape import axis_index, need
 from micrograd_cn.recording import ArrayNode, Handle, Leaf, wrap
 
 
@@ -70,9 +72,7 @@ class Tensor(Conversions):
         """A constant tensor around an array, without a copy."""
         return wrap(array)
 
-    @property
-    def _raw(self) -> np.ndarray[Any, Any]:
-        return self._array
+    _raw = property(lambda self: self._array)
 
     def _constant(self, data: Any) -> Tensor:
         return wrap(np.asarray(data))
@@ -96,10 +96,9 @@ class Tensor(Conversions):
         """Always the CPU."""
         return CPU
 
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return self._array.ndim
+    ndim = property(lambda self: self._array.ndim, doc="The number of dimensions.")
+    nbytes = property(lambda self: self._array.nbytes, doc="Bytes all elements take.")
+    itemsize = property(lambda self: self._array.itemsize, doc="Bytes an element takes.")
 
     @property
     def T(self) -> Tensor:
@@ -109,37 +108,24 @@ class Tensor(Conversions):
     @property
     def mT(self) -> Tensor:
         """The tensor with its last two dimensions exchanged."""
-        if self.ndim < 2:
-            raise RuntimeError(
-                f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor."
-            )
+        what = "tensor.mT is only supported on matrices or batches of matrices"
+        need(self.ndim >= 2, f"{what}. Got {self.ndim}-D tensor.")
         return self.transpose(-2, -1)
 
     @property
     def H(self) -> Tensor:
-        """The transpose of a matrix, which for real numbers is the adjoint."""
-        if self.ndim not in (0, 2):
-            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.")
-        return self.T
+        """The adjoint of a matrix: its transpose with conjugate numbers."""
+        what = f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor."
+        need(self.ndim in (0, 2), what)
+        return self.T.conj()
 
-    @property
-    def mH(self) -> Tensor:
-        """As ``mT``, since the numbers are real."""
-        return self.mT
-
-    @property
-    def real(self) -> Tensor:
-        """The tensor itself, since the numbers are real."""
-        return self
+    mH = property(lambda self: self.mT.conj(), doc="``mT`` with conjugate numbers.")
+    real = property(arithmetic.real, doc="The real part: a copy, or real numbers themselves.")
+    imag = property(arithmetic.imag, doc="The imaginary part of complex numbers, a copy.")
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of the dimension ``dim``."""
-        if dim is None:
-            return self.shape
-        if not -self.ndim <= dim < self.ndim:
-            n = max(self.ndim, 1)
-            raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
-        return self._array.shape[dim]
+        return self.shape if dim is None else self._array.shape[axis_index(dim, self.ndim)]
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -159,17 +145,12 @@ class Tensor(Conversions):
             strides = tuple(math.prod(max(n, 1) for n in a.shape[i + 1 :]) for i in range(a.ndim))
         return strides if dim is None else strides[dim]
 
+    def storage_offset(self) -> int:
+        """How many elements of memory lie before the first, since a view may begin later than its base."""
+        base = self._base
+        return 0 if base is None else (self.data_ptr() - base.data_ptr()) // self._array.itemsize
+
     def element_size(self) -> int:
-        """Bytes an element takes."""
-        return self._array.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes all elements take."""
-        return self._array.nbytes
-
-    @property
-    def itemsize(self) -> int:
         """Bytes an element takes."""
         return self._array.itemsize
 
@@ -222,26 +203,19 @@ class Tensor(Conversions):
         Raises:
             RuntimeError: for integers, and for a tensor that was computed from others.
         """
-        if not isinstance(requires_grad, bool):
-            raise TypeError(f"requires_grad must be bool, not {type(requires_grad).__name__}")
+        kind = type(requires_grad).__name__
+        need(isinstance(requires_grad, bool), f"requires_grad must be bool, not {kind}", TypeError)
         node = self._current()
         if requires_grad and self._array.dtype.kind not in "fcV":
             raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.dtype}")
         if node is not None and not isinstance(node, Leaf):
-            if not requires_grad:
-                raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
-                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
-                )
-            return self
-        if requires_grad and node is None:
-            if self._cell is None and not mode.inference:
-                raise RuntimeError(
-                    "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
-                )
-            self._node = Leaf(self)
+            need(requires_grad, "you can only change requires_grad flags of leaf variables; use var.detach() instead")
         elif not requires_grad:
             self._node = None
+        elif node is None:
+            what = "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+            need(self._cell is not None or mode.inference, what)
+            self._node = Leaf(self)
         return self
 
     @property
@@ -262,12 +236,7 @@ class Tensor(Conversions):
     def grad(self) -> Tensor | None:
         """The gradient that backward() has added up here, in the shape and dtype of the tensor, or None."""
         if self._grad is None and not self.is_leaf and not self.retains_grad:
-            warnings.warn(
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
-                "won't be populated during autograd.backward(). Call .retain_grad() on it if you want it to be.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warnings.warn(_NO_GRAD, UserWarning, stacklevel=2)
         return self._grad
 
     @grad.setter
@@ -276,17 +245,11 @@ class Tensor(Conversions):
             if not isinstance(value, Tensor):
                 kind = type(value).__name__
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {kind}")
-            if value is self:
-                raise RuntimeError("can't assign Variable as its own grad")
-            if value.shape != self.shape:
-                raise RuntimeError(
-                    f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
-                    f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
-                )
-            if value._array.dtype != self._array.dtype:
-                raise RuntimeError(
-                    f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with dtype '{self.dtype}'"
-                )
+            need(value is not self, "can't assign Variable as its own grad")
+            what = "attempting to assign a gradient"
+            sizes, kinds = (list(value.shape), list(self.shape)), (value.dtype, self.dtype)
+            need(sizes[0] == sizes[1], f"{what} of size '{sizes[0]}' to a tensor of size '{sizes[1]}'")
+            need(kinds[0] is kinds[1], f"{what} with dtype '{kinds[0]}' to a tensor with dtype '{kinds[1]}'")
         self._grad = value
 
     @property
@@ -296,21 +259,17 @@ class Tensor(Conversions):
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if not isinstance(value, Tensor):
-            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        need(isinstance(value, Tensor), f"Variable data has to be a tensor, but got {type(value).__name__}", TypeError)
         self._array = value._array
         if isinstance(self._node, Leaf):
             self._node.shape, self._node.dtype = self._array.shape, self._array.dtype
 
     @property
     def _version(self) -> int:
-        if self._cell is None:
-            raise RuntimeError("Inference tensors do not track version counter.")
+        need(self._cell is not None, "Inference tensors do not track version counter.")
         return self._cell[1]
 
-    @property
-    def _base(self) -> Tensor | None:
-        return None if self._view is None else self._view.base
+    _base = property(lambda self: None if self._view is None else self._view.base)
 
     def _is_view(self) -> bool:
         return self._view is not None
@@ -349,20 +308,16 @@ class Tensor(Conversions):
             raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
         if gradient is None:
             if self._array.size != 1:
-                raise RuntimeError(
-                    f"grad can be implicitly created only for scalar outputs, not for shape {list(self.shape)}: "
-                    "reduce it first, for instance with .sum(), or pass gradient="
-                )
+                what = "reduce it first, for instance with .sum(), or pass gradient="
+                raise RuntimeError(f"grad can be implicitly created only for scalar outputs, not {self.shape}: {what}")
             one = _ONE.get(self._array.dtype) if not self._array.ndim else None
             gradient = np.ones_like(self._array) if one is None else one
             return node, wrap(np.asarray(gradient)) if create_graph else gradient
         if not isinstance(gradient, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
         if gradient.shape != self.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has a shape of "
-                f"{self.shape}."
-            )
+            shapes = f"grad_output[0] has a shape of {gradient.shape} and output[0] has a shape of {self.shape}."
+            raise RuntimeError(f"Mismatch in shape: {shapes}")
         return node, node.fit(gradient if create_graph else gradient._array)
 
     def detach(self) -> Tensor:
@@ -377,8 +332,7 @@ class Tensor(Conversions):
         Raises:
             RuntimeError: for a view, whose history its base shares.
         """
-        if self._view is not None:
-            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        need(self._view is None, "Can't detach views in-place. Use detach() instead.")
         self._node = None
         self.__dict__.pop("_keep", None)
         return self
@@ -390,8 +344,7 @@ class Tensor(Conversions):
             RuntimeError: if this tensor does not require grad.
         """
         node = self._current()
-        if node is None:
-            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        need(node is not None, "can't retain_grad on Tensor that has requires_grad=False")
         if isinstance(node, Leaf) or self.retains_grad:
             return
         me = weakref.ref(self)
@@ -426,31 +379,28 @@ class Tensor(Conversions):
         Raises:
             RuntimeError: if this tensor does not require grad.
         """
-        node = self._current()
-        if node is None:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        node: Any = self._current()
+        need(node is not None, "cannot register a hook on a tensor that doesn't require gradient")
 
         def checked(gradient: Tensor) -> Tensor | None:
             answer = hook(gradient)
-            name = getattr(hook, "__name__", repr(hook))
-            if not (answer is None or isinstance(answer, Tensor)):
-                raise TypeError(f"expected Variable, but hook {name!r} returned '{type(answer).__name__}'")
-            if answer is not None and answer.shape != gradient.shape:
-                raise RuntimeError(f"hook {name!r} has changed the size of value: {gradient.shape} to {answer.shape}")
-            if answer is not None and answer.dtype is not gradient.dtype:
-                raise RuntimeError(f"hook {name!r} has changed the type of value: {gradient.dtype} to {answer.dtype}")
+            if answer is not None:
+                who = f"hook {getattr(hook, '__name__', repr(hook))!r}"
+                if not isinstance(answer, Tensor):
+                    raise TypeError(f"expected Variable, but {who} returned '{type(answer).__name__}'")
+                for what, a, b in ("size", gradient.shape, answer.shape), ("type", gradient.dtype, answer.dtype):
+                    need(a == b, f"{who} has changed the {what} of value: {a} to {b}")
             return answer
 
         handle = Handle.add(node, checked)
-        if _RETAIN in node.hooks:  # type: ignore[operator]
-            node.hooks[_RETAIN] = node.hooks.pop(_RETAIN)  # type: ignore[index,union-attr]
+        if _RETAIN in node.hooks:
+            node.hooks[_RETAIN] = node.hooks.pop(_RETAIN)
         return handle
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Handle:
         """Call ``hook(tensor)`` after backward() has added to the ``.grad`` of this leaf."""
-        node = self._current()
-        if not isinstance(node, Leaf):
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        node: Any = self._current()
+        need(isinstance(node, Leaf), "post accumulate grad hooks cannot be registered on non-leaf tensors")
         if node.after is None:
             node.after = {}
             node.hooks = node.hooks or {}  # a leaf with hooks waits for its total
@@ -470,10 +420,13 @@ def legacy_array(args: tuple[Any, ...], dtype: dtypes.dtype) -> np.ndarray[Any, 
         if data.dtype is not dtype:
             raise TypeError(f"expected a tensor of {dtype}, got {data.dtype}; convert it with .to({dtype})")
         return data._array
-    if not hasattr(data, "__len__"):
-        raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
+    need(hasattr(data, "__len__"), f"new(): data must be a sequence (got {type(data).__name__})", TypeError)
     return np.array(data).astype(dtype.numpy)
 
 
+_NO_GRAD = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
+    "populated during autograd.backward(). Call .retain_grad() on it if you want it to be."
+)
 _ONE = {d.numpy: d.numpy.type(1) for d in dtypes.ALL}
 recording._Tensor = Tensor

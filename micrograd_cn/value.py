@@ -5,6 +5,8 @@ Each value is its own node of the graph, so a network of values is exactly the p
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,14 @@ import numpy as np
 from micrograd_cn.engine import Node, mode, next_number, sweep
 from micrograd_cn.numpy_protocol import NumpyProtocol
 from micrograd_cn.ops import elementwise, neural
+
+
+def _reflected(operation: Callable[..., Any]) -> Any:
+    return lambda self, other: operation(other, self)
+
+
+def _compared(comparison: Callable[..., bool]) -> Any:
+    return lambda self, other: comparison(self.data, _number(other))
 
 
 class Value(Node, NumpyProtocol):
@@ -144,10 +154,8 @@ class Value(Node, NumpyProtocol):
         """Set ``grad`` back to 0."""
         self.grad = 0.0
 
-    @property
-    def _prev(self) -> set[Value]:
-        """The values that this one was computed from."""
-        return set(self._operands())
+    _raw = property(lambda self: self.data)
+    _prev = property(lambda self: set(self._operands()), doc="The values that this one was computed from.")
 
     def _operands(self) -> tuple[Value, ...]:
         """The values that this one was computed from, in order; numbers become values when somebody looks."""
@@ -160,22 +168,15 @@ class Value(Node, NumpyProtocol):
         """The operation that made this value, as diagrams write it; empty for one that was given."""
         return self.plan.row.symbol if self.plan is not None else ""
 
-    @property
-    def _raw(self) -> Any:
-        return self.data
-
-    def _constant(self, data: Any) -> Value:
-        return _constant(float(data))
+    _constant = constant
 
     def __repr__(self) -> str:
         return f"Value(data={self.data}, grad={self.grad.data if isinstance(self.grad, Value) else self.grad})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         if self.plan is not None:
-            raise RuntimeError(
-                "Only Values created explicitly by the user can be deep-copied, not the result of "
-                f"{self.plan.row.name}: copy the Values it was computed from, or make Value(x.data)"
-            )
+            what = f"not the result of {self.plan.row.name}: make Value(x.data)"
+            raise RuntimeError(f"Only Values created explicitly by the user can be deep-copied, {what}")
         copy = Value(self.data, self.label) if self.number else _constant(self.data)
         copy.grad = self.grad.data if isinstance(self.grad, Value) else self.grad
         return copy
@@ -211,26 +212,8 @@ class Value(Node, NumpyProtocol):
     sigmoid, relu, leaky_relu = neural.sigmoid, neural.relu, neural.leaky_relu
     max, min = elementwise.maximum, elementwise.minimum
 
-    def __rsub__(self, other: Any) -> Any:
-        return elementwise.sub(other, self)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return elementwise.div(other, self)
-
-    def __rpow__(self, other: Any) -> Any:
-        return elementwise.pow(other, self)
-
-    def __lt__(self, other: Any) -> bool:
-        return self.data < _number(other)
-
-    def __le__(self, other: Any) -> bool:
-        return self.data <= _number(other)
-
-    def __gt__(self, other: Any) -> bool:
-        return self.data > _number(other)
-
-    def __ge__(self, other: Any) -> bool:
-        return self.data >= _number(other)
+    __rsub__, __rtruediv__, __rpow__ = map(_reflected, (elementwise.sub, elementwise.div, elementwise.pow))
+    __lt__, __le__, __gt__, __ge__ = map(_compared, (operator.lt, operator.le, operator.gt, operator.ge))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, (Value, int, float)) and self.data == _number(other)
@@ -261,6 +244,3 @@ def _constant(data: Any) -> Value:
     value.plan, value.parents, value.saved, value.kept, value.hooks = None, (), None, (), None
     value.number = 0
     return value
-
-
-__all__ = ["Value"]

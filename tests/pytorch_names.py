@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -29,7 +30,8 @@ def names(module: str) -> list[str]:
     except ImportError:
         return []
     listed = set(getattr(found, "__all__", ())) | {n for n in dir(found) if not n.startswith("_")}
-    return sorted(n for n in listed if not isinstance(getattr(found, n, None), ModuleType))
+    with warnings.catch_warnings(action="ignore"):  # some names are deprecated
+        return sorted(n for n in listed if not isinstance(getattr(found, n, None), ModuleType))
 
 
 def text() -> str:

@@ -244,7 +244,7 @@ STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     ],
     # shapes
     "unfold": _plain(((5,), 0, 3, 1), ((2, 5), 1, 2, 2), ((), 0, 1, 1)),
-    "as_strided": _plain(((3, 4), (2, 2), (4, 1), 1), ((4,), (2, 2), (1, 1), None)),
+    "restrided": _plain(((3, 4), (2, 2), (4, 1), 1), ((4,), (2, 2), (1, 1), 0)),
     "view": _plain(((2, 3), (3, 2)), ((), (1, 1)), ((2, 3), (-1,)), ((0, 2), (0, 4))),
     "permute": _plain(((), ()), ((2, 3), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4), (-1, 0, -2))),
     "transpose": _plain(((2, 3), 0, 1), ((2, 3, 4), -1, 0)),
@@ -312,7 +312,7 @@ STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     "padded": _plain(((2, 3), (slice(0, 2), slice(1, 4)), (2, 6), 1.5), ((), (), (), 0)),
     "window_mean": _plain(*(((2, *w.sizes), w, 2 + np.arange(w.out[-1])) for w in _WINDOWS)),
     "window_spread": _pooled(False),
-    "window_max": _plain(*(((2, *w.sizes), w) for w in _WINDOWS), draw=distinct),
+    "window_max": _plain(*(((2, *w.sizes), w, None) for w in _WINDOWS), draw=distinct),
     "max_spread": _pooled(True),
     "max_pick": lambda rng: [
         ([numbers(rng, (2, *w.sizes)), code], (w,)) for (_, code), (w,) in _pooled(True)(rng)

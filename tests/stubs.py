@@ -23,7 +23,7 @@ from micrograd_cn.numpy_protocol import NumpyProtocol
 from micrograd_cn.recording import ArrayNode
 from micrograd_cn.tensor import Size, Tensor
 
-ALIASES: dict[str, str]
+def second_names(names: dict[str, Any]) -> None: ...
 
 class TableMethods(NumpyProtocol):
     # What `Tensor` defines and the classes between here and there use.

@@ -10,6 +10,7 @@ import weakref
 
 import pytest
 
+import micrograd_cn as mt
 from tests.conftest import raises
 
 # --- backward and grad --------------------------------------------------------------------------------------------
@@ -513,3 +514,25 @@ def test_a_graph_goes_when_its_result_goes(T, x):
         assert [r() for r in left] == [None, None]
     finally:
         gc.enable()
+
+
+def test_complex_numbers(T):
+    z = T.tensor([[1 + 2j, 3 - 1j]])
+    assert z.conj().tolist() == [[1 - 2j, 3 + 1j]] and z.real.tolist() == [[1, 3]] and z.imag.tolist() == [[2, -1]]
+    assert (z @ z.H).item() == 15 and T.equal(z.mH, z.T.conj())
+
+
+def test_complex_numbers_have_no_derivatives():
+    x = mt.ones(2, requires_grad=True)
+    with pytest.raises(NotImplementedError, match="complex"):
+        x * 1j
+    with pytest.raises(NotImplementedError, match="complex"):
+        mt.ones(2, dtype=mt.complex64, requires_grad=True).exp()
+    with mt.no_grad():
+        assert (x * 1j).imag.tolist() == [1, 1]
+
+
+def test_variables_are_tensors(T):
+    x = T.autograd.Variable(T.ones(2), requires_grad=True)
+    assert x.requires_grad and isinstance(x, T.Tensor) and isinstance(T.ones(1), T.autograd.Variable)
+    assert not T.autograd.Variable(x).requires_grad

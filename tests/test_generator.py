@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+import micrograd_cn
 from micrograd_cn import boxmuller, generator
 from micrograd_cn.generator import Generator
 
@@ -369,3 +370,21 @@ def test_long_normals_agree_with_pytorch(n: int) -> None:
     torch = pytest.importorskip("torch")
     theirs = torch.randn(n, generator=torch.Generator().manual_seed(n))
     (_matches if _vectorised(torch) else _close)(seeded(n).normal((n,), np.float32), theirs)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "T.rand_like(T.ones(3, 5).t())", "T.randn_like(T.ones(8, 5).t())", "T.empty(3, 5).t().uniform_()",
+        "T.empty(8, 5).t().normal_()", "T.zeros(7, 31)[:, ::2].normal_()", "T.empty(3, 5).t().exponential_()",
+        "T.empty(3, 5).t().random_(9)", "T.empty(3, 5, 2).permute(1, 2, 0).bernoulli_()",
+        "T.nn.init.xavier_normal_(T.empty(4, 6).t())",
+    ],
+)  # fmt: skip
+def test_numbers_are_drawn_in_the_order_of_memory(expression):
+    torch = pytest.importorskip("torch")
+    answers = []
+    for T in (micrograd_cn, torch):
+        T.manual_seed(0)
+        answers.append(eval(expression, {"T": T}).tolist())
+    assert np.allclose(*answers, rtol=1e-6)

@@ -412,3 +412,39 @@ def agree(torch, program):
                 np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-12)
     for a, b in zip(expected[3], found[3], strict=True):
         assert (a.requires_grad, a.is_leaf, tuple(a.shape)) == (b.requires_grad, b.is_leaf, tuple(b.shape))
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda T, x: x.repeat(1, 1), lambda T, x: x.tile(1), lambda T, x: x[:, ::2].ravel(),
+        lambda T, x: T.nn.functional.pixel_shuffle(x[None], 1),
+    ],
+)  # fmt: skip
+def test_a_copy_shares_no_memory(T, copy):
+    x = T.arange(16.0).reshape(4, 4)
+    copy(T, x).zero_()
+    assert x.tolist() == T.arange(16.0).reshape(4, 4).tolist()
+
+
+def test_as_strided_sees_the_memory_behind_a_view(T):
+    x = T.arange(16.0)
+    assert x.reshape(4, 4).t().as_strided((4,), (4,)).tolist() == [0, 4, 8, 12]
+    assert x[8:].as_strided((2,), (1,), 2).tolist() == [2, 3]
+    assert x[8:].as_strided((2,), (1,)).tolist() == [8, 9] and x[8:].storage_offset() == 8
+    x[8:].as_strided((2,), (1,), 0).zero_()
+    assert x[:3].tolist() == [0, 0, 2]
+
+
+def test_what_a_pool_gave_may_be_changed_in_place(T):
+    x = T.arange(16.0).reshape(1, 1, 4, 4).requires_grad_()
+    T.nn.functional.max_pool2d(x * 1, 2).mul_(2).relu_().sum().backward()
+    assert x.grad.flatten().nonzero().flatten().tolist() == [5, 7, 13, 15] and x.grad.sum() == 8
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_relu_lets_no_gradient_through_at_negative_zero_and_all_at_nan(T, dtype):
+    x = T.tensor([-0.0, 0.0, float("nan"), 1.0, -1.0], dtype=getattr(T, dtype))
+    x[2] = T.tensor(float("inf")) - T.tensor(float("inf"))  # a NaN with the sign bit set
+    x.requires_grad_().relu().backward(T.full((5,), 5.0, dtype=getattr(T, dtype)))
+    assert x.grad.tolist() == [0, 0, 5, 5, 0]

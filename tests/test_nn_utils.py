@@ -1,9 +1,8 @@
-"""``nn.utils``: clipping gradients, parameters as a vector, weight normalization; each test runs on PyTorch too."""
+"""``nn.utils``: clipping gradients, parameters as a vector; each test runs on PyTorch too."""
 
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -101,57 +100,3 @@ def test_parameters_as_a_vector_and_back(T):
     assert model.weight.requires_grad and model.bias.data_ptr() == new[6:].data_ptr()
     with pytest.raises(TypeError):
         T.nn.utils.vector_to_parameters([1.0] * 9, model.parameters())
-
-
-# --- weight normalization --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def normalized(T):
-    """``weight_norm`` without its deprecation warning."""
-
-    def make(*args, **kwargs):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            return T.nn.utils.weight_norm(*args, **kwargs)
-
-    return make
-
-
-@pytest.mark.parametrize(("dim", "shape"), [(0, (3, 1)), (1, (1, 4)), (None, ()), (-1, ())])
-def test_weight_norm_keeps_the_layer_and_splits_its_weight(T, normalized, dim, shape):
-    layer, x = T.nn.Linear(4, 3), T.ones(2, 4)
-    weight, before = layer.weight.detach().clone(), layer(x).detach()
-    assert normalized(layer, dim=dim) is layer
-    assert list(layer.state_dict()) == ["bias", "weight_g", "weight_v"]
-    assert tuple(layer.weight_g.shape) == shape and T.equal(layer.weight_v, weight)
-    np.testing.assert_allclose(layer(x).detach().numpy(), before.numpy(), rtol=1e-5, atol=1e-7)
-    with T.no_grad():
-        layer.weight_g.mul_(2.0)
-        layer.weight_v.mul_(5.0)  # only its direction counts
-    np.testing.assert_allclose(
-        (layer(x) - layer.bias).detach().numpy(), 2 * (before - layer.bias).detach().numpy(), rtol=1e-4, atol=1e-6
-    )
-    layer(x).sum().backward()
-    g = layer.weight_v.grad
-    np.testing.assert_allclose((g * layer.weight_v.detach()).sum().item(), 0.0, atol=1e-5)  # it turns, no more
-
-
-def test_weight_norm_is_removed(T, normalized):
-    layer = normalized(T.nn.Linear(4, 3))
-    with T.no_grad():
-        layer.weight_g.fill_(1.0)
-    assert T.nn.utils.remove_weight_norm(layer) is layer
-    assert sorted(name for name, _ in layer.named_parameters()) == ["bias", "weight"]
-    np.testing.assert_allclose((layer.weight**2).sum(1).detach().numpy(), np.ones(3), rtol=1e-5)
-    layer(T.ones(4))
-    with pytest.raises(ValueError, match="weight_norm of 'weight' not found"):
-        T.nn.utils.remove_weight_norm(layer)
-
-
-def test_weight_norm_refuses_to_be_applied_twice(T, normalized):
-    layer = normalized(T.nn.Linear(4, 3))
-    with pytest.raises(RuntimeError, match="two weight_norm hooks"):
-        normalized(layer)
-    with pytest.warns(FutureWarning, match="deprecated"):
-        T.nn.utils.weight_norm(T.nn.Linear(1, 1), "bias")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def checkpoint(library, layers) -> dict:
         "model": layers.Linear(3, 2).state_dict(),
         "plain": [1, 2.5, "x", None, (1,), {3}, b"zz", True, 1 << 70, library.Size([1, 2]), library.float64],
         "device": library.device("cpu"),
-        **{str(d): library.ones(2).to(getattr(library, d)) for d in ("int8", "int64", "float16", "complex64")},
+        **{d: library.ones(2).to(getattr(library, d)) for d in ("int8", "int64", "float16", "bfloat16", "complex64")},
     }
 
 
@@ -79,6 +80,32 @@ def test_memory_in_any_order(axes):
     cut = mt.from_numpy(np.arange(24.0).reshape(4, 6)[::2, 1:5])
     back = mt.load(written(mt.save, [x, x[1:], cut]))
     assert [t.tolist() for t in back] == [x.tolist(), x[1:].tolist(), cut.tolist()]
+
+
+def test_what_pytorch_marks_is_computed():
+    torch = pytest.importorskip("torch")
+    z = torch.tensor([1 + 2j])
+    back = [mt.load(written(torch.save, x)) for x in (z.conj(), z.conj().imag, torch.nn.Buffer(torch.ones(2)))]
+    assert back[0].tolist() == [1 - 2j] and back[1].tolist() == [-2] and back[2].tolist() == [1, 1]
+
+
+def test_threads_that_save_to_one_file_leave_a_whole_one(tmp_path):
+    def save(i: int) -> None:
+        mt.save({"n": i, "x": mt.full((9000,), float(i))}, tmp_path / "x.pt")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(save, range(40)))
+    back = mt.load(tmp_path / "x.pt")
+    assert (back["x"] == back["n"]).all() and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int64", "float16", "bfloat16", "float32", "float64"])
+def test_safetensors_of_every_type_and_shape(tmp_path, dtype):
+    kept = {"number": mt.ones(()), "empty": mt.ones(0, 2), "turned": mt.ones(2, 3).T}
+    kept = {name: t.to(getattr(mt, dtype)) for name, t in kept.items()}
+    mt.save(kept, tmp_path / "x.safetensors")
+    back = mt.load(tmp_path / "x.safetensors")
+    assert all(back[n].shape == t.shape and back[n].dtype is t.dtype and mt.equal(back[n], t) for n, t in kept.items())
 
 
 def test_safetensors(tmp_path):
@@ -149,6 +176,8 @@ HOSTILE = {
     "an instance by the old way": b"(S'touch hacked'\nios\nsystem\n.",
     "memory for nothing": b"\x80\x05\x96" + (1 << 60).to_bytes(8, "little") + b".",
     "text without end": b"\x80\x04\x8d" + (1 << 60).to_bytes(8, "little") + b".",
+    "a class that reserves memory": GLOBAL + b"torch\nTensor\n" + b"J\xff\xff\xff\x7f\x85R.",
+    "bytes that are not there": GLOBAL + b"builtins\nbytearray\n" + b"J\xff\xff\xff\x7f\x85R.",
     "a place in the memo": b"\x80\x02Kr\x01r\xff\xff\xff\x7f0",
     "nothing": b"",
 }

@@ -16,6 +16,7 @@ from micrograd_cn.ops.table import TABLE
 from micrograd_cn.tensor import Tensor
 from tests.samples import samples
 
+assert mt.nn  # its rows are among those that are tested
 # Rows without samples are of no use by themselves (the output of a user's function).
 ROWS = [
     n

@@ -9,6 +9,7 @@ from typing import Any
 
 from micrograd_cn.autograd.function_node import FunctionCtx, FunctionNode as _FunctionNode
 from micrograd_cn.autograd.modes import is_grad_enabled, no_grad
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
@@ -55,11 +56,8 @@ class Function:
             if separate:
                 cls.setup_context(ctx, args, result)
         outputs = result if isinstance(result, tuple) else (result,)
-        if {id(t) for t in ctx._dirty} - {id(t) for t in outputs}:
-            raise RuntimeError(
-                "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
-                "are modified inplace must all be outputs of the Function."
-            )
+        what = "Some elements marked as dirty during the forward method were not returned as output."
+        need({id(t) for t in ctx._dirty} <= {id(t) for t in outputs}, what)
         if not (node.active and is_grad_enabled()):
             return result
         results = node.connect(args, outputs)

@@ -14,6 +14,7 @@ import numpy as np
 from micrograd_cn.autograd.modes import set_grad_enabled
 from micrograd_cn.engine import FREED, Face, next_number
 from micrograd_cn.memory import View
+from micrograd_cn.ops.shape import need
 from micrograd_cn.ops.table import primitive
 from micrograd_cn.recording import ArrayNode, record, wrap
 from micrograd_cn.tensor import Tensor
@@ -37,9 +38,9 @@ class FunctionCtx:
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors (or None) for ``backward``. Raises TypeError for anything else: make that an attribute."""
         for i, t in enumerate(tensors):
-            if t is not None and not isinstance(t, Tensor):
-                what = f"argument {i} is of type {type(t).__name__}"
-                raise TypeError(f"save_for_backward can only save variables, but {what}; use an attribute of ctx")
+            what = f"argument {i} is of type {type(t).__name__}; use an attribute of ctx"
+            fits = t is None or isinstance(t, Tensor)
+            need(fits, f"save_for_backward can only save variables, but {what}", TypeError)
         self._to_save = tensors
 
     def mark_dirty(self, *tensors: Any) -> None:
@@ -83,11 +84,8 @@ class FunctionNode(ArrayNode):
         self.number = next_number()
         self.likes = [(t._array.shape, t._array.dtype) if isinstance(t, Tensor) else None for t in outputs]
         constants, dirty = {id(t) for t in self.ctx._constants}, {id(t) for t in self.ctx._dirty}
-        smooth = {
-            id(t): i
-            for i, t in enumerate(outputs)
-            if isinstance(t, Tensor) and t._array.dtype.kind in "fc" and id(t) not in constants
-        }
+        tensors = [(i, t) for i, t in enumerate(outputs) if isinstance(t, Tensor) and id(t) not in constants]
+        smooth = {id(t): i for i, t in tensors if t._array.dtype.kind in "fc"}
         # An output is kept as bare memory: as a result it will point here itself.
         self.saved = tuple((t.detach(), smooth[id(t)]) if id(t) in smooth else (t, None) for t in self.ctx._to_save)
         self.ctx._to_save = ()
@@ -141,9 +139,9 @@ class FunctionNode(ArrayNode):
             self.ctx.saved_tensors = ()  # outputs among them point back here
         answers = answers if isinstance(answers, tuple) else (answers,)
         count = len(self.inputs)
-        if len(answers) < count or any(g is not None for g in answers[count:]):
-            wrong = f"(expected {count}, got {len(answers)})"
-            raise RuntimeError(f"function {self.name()} returned an incorrect number of gradients {wrong}")
+        what = f"an incorrect number of gradients (expected {count}, got {len(answers)})"
+        fits = len(answers) >= count and all(g is None for g in answers[count:])
+        need(fits, f"function {self.name()} returned {what}")
         return tuple(self._fitted(i, node, answers[i], on_faces) for i, node in enumerate(self.inputs))
 
     def _fitted(self, i: int, node: Any, g: Any, on_faces: bool) -> Any:
@@ -152,18 +150,13 @@ class FunctionNode(ArrayNode):
             return None
         if not isinstance(g, Tensor):
             raise RuntimeError(f"expected Variable or None (got {type(g).__name__}) as gradient {i} of {self.name()}")
-        if node == ():
-            raise RuntimeError(
-                f"function {self.name()} returned a gradient different than None at position {i + 1}, but the "
-                "corresponding forward input was not a Variable"
-            )
+        what = f"at position {i + 1}, but the corresponding forward input was not a Variable"
+        need(node != (), f"function {self.name()} returned a gradient different than None {what}")
         try:
             return node.fit(g if on_faces else g._array[...])
         except RuntimeError:
-            raise RuntimeError(
-                f"Function {self.name()} returned an invalid gradient at index {i} - got {list(g.shape)} but expected "
-                f"shape compatible with {list(node.shape)}"
-            ) from None
+            what = f"at index {i} - got {list(g.shape)} but expected shape compatible with {list(node.shape)}"
+            raise RuntimeError(f"Function {self.name()} returned an invalid gradient {what}") from None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.ctx, name)

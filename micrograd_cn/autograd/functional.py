@@ -12,7 +12,7 @@ import numpy as np
 
 from micrograd_cn.autograd.modes import enable_grad
 from micrograd_cn.autograd.sweeps import grad
-from micrograd_cn.ops.shape import stack
+from micrograd_cn.ops.shape import need, stack
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 
@@ -110,36 +110,30 @@ def _run(name: str, func: Any, inputs: Any, create_graph: bool) -> tuple[tuple[A
 def _tensors(name: str, what: str, x: Any) -> tuple[Tensor, ...]:
     several = tuple(x) if isinstance(x, (tuple, list)) else (x,)
     for t in several:
-        if not isinstance(t, Tensor):
-            raise TypeError(
-                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the given {what} has "
-                f"type {type(t)}."
-            )
+        given = f"must be either a Tensor or a tuple of Tensors but the given {what} has type {type(t)}."
+        need(isinstance(t, Tensor), f"The {what} given to {name} {given}", TypeError)
     return several
 
 
 def _single(name: str, y: Any) -> tuple[Tensor, ...]:
     ys = _tensors(name, "outputs", y)
-    if len(ys) != 1 or ys[0].numel() != 1:
-        raise RuntimeError(
-            f"The Tensor returned by the function given to {name} should contain a single element, but got shape "
-            f"{[list(t.shape) for t in ys]}"
-        )
+    what = f"should contain a single element, but got shape {[list(t.shape) for t in ys]}"
+    need(_is_number(ys), f"The Tensor returned by the function given to {name} {what}")
     return ys
+
+
+def _is_number(ys: tuple[Tensor, ...]) -> bool:
+    return len(ys) == 1 and ys[0].numel() == 1
 
 
 def _vector(v: Any, like: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
     """``v`` as a tuple of tensors shaped as ``like``."""
     if v is None:
-        if len(like) != 1 or like[0].numel() != 1:
-            raise RuntimeError(
-                "The vector v can only be None if the user-provided function returns a single Tensor with a single "
-                "element."
-            )
+        need(_is_number(like), "The vector v can only be None if the function returns a Tensor with a single element.")
         return (wrap(np.ones_like(like[0]._array)),)
     vs = _tensors("the product", "v", v)
-    if [x.shape for x in vs] != [x.shape for x in like]:
-        raise RuntimeError(f"v has invalid size: should be {[x.shape for x in like]} but got {[x.shape for x in vs]}")
+    wanted, found = ([x.shape for x in xs] for xs in (like, vs))
+    need(wanted == found, f"v has invalid size: should be {wanted} but got {found}")
     return vs
 
 
@@ -149,14 +143,14 @@ def _plain(ys: tuple[Tensor, ...], create_graph: bool) -> tuple[Tensor, ...]:
 
 def _product(ys: Any, xs: Any, v: Any, create_graph: bool, strict: bool) -> tuple[Tensor, ...]:
     """``vᵀ dy/dx`` for each of ``xs``: one sweep; zeros where ``y`` does not depend on ``x``."""
-    pairs = [(y, None if v is None else v[i]) for i, y in enumerate(ys) if y.requires_grad]
+    reached = [i for i, y in enumerate(ys) if y.requires_grad]
     gs: Any = (None,) * len(xs)
-    if pairs:
-        starts = None if v is None else [g for _, g in pairs]
-        gs = grad([y for y, _ in pairs], xs, starts, True, create_graph, allow_unused=True)
-    if strict and any(g is None for g in gs):
-        at = next(i for i, g in enumerate(gs) if g is None)
-        raise RuntimeError(f"The outputs are independent of input {at}. This is not allowed in strict mode.")
+    if reached:
+        starts = None if v is None else [v[i] for i in reached]
+        gs = grad([ys[i] for i in reached], xs, starts, True, create_graph, allow_unused=True)
+    for i, g in enumerate(gs):
+        what = f"The outputs are independent of input {i}. This is not allowed in strict mode."
+        need(g is not None or not strict, what)
     return tuple(wrap(np.zeros_like(x._array)) if g is None else g for g, x in zip(gs, xs, strict=True))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from micrograd_cn.autograd.modes import enable_grad, no_grad
 from micrograd_cn.autograd.sweeps import grad
+from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 
@@ -21,23 +22,12 @@ class GradcheckError(RuntimeError):
 
 
 def gradcheck(
-    func: Callable[..., Any],
-    inputs: Any,
-    *,
-    eps: float = 1e-6,
-    atol: float = 1e-5,
-    rtol: float = 1e-3,
-    raise_exception: bool = True,
-    nondet_tol: float = 0.0,
-    check_undefined_grad: bool = True,
-    check_grad_dtypes: bool = False,
-    check_batched_grad: bool = False,
-    check_batched_forward_grad: bool = False,
-    check_forward_ad: bool = False,
-    check_backward_ad: bool = True,
-    fast_mode: bool = False,
+    func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+    raise_exception: bool = True, nondet_tol: float = 0.0, check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False, check_batched_grad: bool = False, check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False, check_backward_ad: bool = True, fast_mode: bool = False,
     masked: bool | None = None,
-) -> bool:
+) -> bool:  # fmt: skip
     """Compare the derivatives that backward gives with central differences ``(f(x + eps) - f(x - eps)) / (2 eps)``.
 
     A sweep from a random gradient is compared too: it must be that combination of the derivatives, so a rule that
@@ -62,52 +52,36 @@ def gradcheck(
     if check_forward_ad:
         raise NotImplementedError("gradcheck: check_forward_ad=True asks for forward mode, which does not exist here")
     inputs = _tuple(inputs)
-    checked = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    checked = _checked(inputs)
     _check_inputs(inputs, checked)
-    try:
-        outputs = _outputs(func, inputs) if check_backward_ad else []
-        numerical = {i: _numerical(func, inputs, i, eps, len(outputs)) for i in checked}
-        for k, output in enumerate(outputs):
-            analytical = _analytical(output, [inputs[i] for i in checked])
-            combined, expected = _combination(output, [inputs[i] for i in checked], analytical)
-            for i, found in zip(checked, analytical, strict=True):
-                if not np.allclose(found, numerical[i][k], rtol, atol, equal_nan=True):
-                    raise GradcheckError(
-                        f"Jacobian mismatch for output {k} with respect to input {i},\n"
-                        f"numerical:{numerical[i][k]}\nanalytical:{found}\n"
-                    )
-            for i, a, b in zip(checked, combined, expected, strict=True):
-                if not np.allclose(a, b, rtol, atol + nondet_tol, equal_nan=True):
-                    raise GradcheckError(
-                        f"Backward not multiplied by grad_output, or not reentrant, for output {k} with respect to "
-                        f"input {i}: from a random gradient it gives {a}, but that combination of derivatives is {b}"
-                    )
-    except GradcheckError:
-        if raise_exception:
-            raise
-        return False
+    outputs = _outputs(func, inputs) if check_backward_ad else []
+    numerical = {i: _numerical(func, inputs, i, eps, len(outputs)) for i in checked}
+    for k, output in enumerate(outputs):
+        analytical = _analytical(output, [inputs[i] for i in checked])
+        start = np.random.default_rng(0).uniform(0.5, 1.5, output.numel())
+        combined = _swept(output, start, [inputs[i] for i in checked])
+        for i, found, a in zip(checked, analytical, combined, strict=True):
+            expected, b, where = numerical[i][k], found @ start, f"for output {k} with respect to input {i}"
+            wrong = None
+            if not np.allclose(found, expected, rtol, atol, equal_nan=True):
+                wrong = f"Jacobian mismatch {where},\nnumerical:{expected}\nanalytical:{found}\n"
+            elif not np.allclose(a, b, rtol, atol + nondet_tol, equal_nan=True):
+                what = f"from a random gradient it gives {a}, but that combination of derivatives is {b}"
+                wrong = f"Backward not multiplied by grad_output, or not reentrant, {where}: {what}"
+            if wrong and raise_exception:
+                raise GradcheckError(wrong)
+            if wrong:
+                return False
     return True
 
 
 def gradgradcheck(
-    func: Callable[..., Any],
-    inputs: Any,
-    grad_outputs: Any = None,
-    *,
-    eps: float = 1e-6,
-    atol: float = 1e-5,
-    rtol: float = 1e-3,
-    gen_non_contig_grad_outputs: bool = False,
-    raise_exception: bool = True,
-    nondet_tol: float = 0.0,
-    check_undefined_grad: bool = True,
-    check_grad_dtypes: bool = False,
-    check_batched_grad: bool = False,
-    check_fwd_over_rev: bool = False,
-    check_rev_over_rev: bool = True,
-    fast_mode: bool = False,
-    masked: bool = False,
-) -> bool:
+    func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, *, eps: float = 1e-6, atol: float = 1e-5,
+    rtol: float = 1e-3, gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True,
+    nondet_tol: float = 0.0, check_undefined_grad: bool = True, check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False, check_fwd_over_rev: bool = False, check_rev_over_rev: bool = True,
+    fast_mode: bool = False, masked: bool = False,
+) -> bool:  # fmt: skip
     """`gradcheck` of the gradient itself: second derivatives against differences of first ones.
 
     ``grad_outputs`` are the gradients to start from; by default they are drawn at random, transposed in memory for
@@ -122,14 +96,12 @@ def gradgradcheck(
         starts = tuple(wrap(a).requires_grad_() for a in arrays)
     else:
         starts = _tuple(grad_outputs)
-    n = len(inputs)
-    checked = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
 
     def first(*args: Any) -> tuple[Any, ...]:
-        xs, gs = args[:n], args[n:]
+        xs, gs = args[: len(inputs)], args[len(inputs) :]
         with enable_grad():
             ys = [y for y in _outputs(func, xs) if y.requires_grad]
-            found = grad(ys, [xs[i] for i in checked], gs, create_graph=True, allow_unused=True)
+            found = grad(ys, [xs[i] for i in _checked(inputs)], gs, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
     return gradcheck(
@@ -142,26 +114,19 @@ def _tuple(x: Any) -> tuple[Any, ...]:
     return tuple(x) if isinstance(x, (tuple, list)) else (x,)
 
 
+def _checked(inputs: tuple[Any, ...]) -> list[int]:
+    """Which inputs require grad."""
+    return [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+
+
 def _check_inputs(inputs: tuple[Any, ...], checked: list[int]) -> None:
-    if not checked:
-        raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
-            "requires_grad=True."
-        )
+    need(checked, "gradcheck expects at least one input tensor to require gradient, but none does", ValueError)
     for i in checked:
-        array = inputs[i]._array
-        if array.dtype != np.float64:
-            warnings.warn(
-                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
-                "will likely fail if all the inputs are not of double precision floating point or complex. ",
-                stacklevel=3,
-            )
-        if any(stride == 0 and length > 1 for stride, length in zip(array.strides, array.shape, strict=True)):
-            raise RuntimeError(
-                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
-                "non-overlapping to be able to compute the numerical gradients correctly. You should call .contiguous "
-                "on the input before passing it to gradcheck."
-            )
+        if inputs[i]._array.dtype != np.float64:
+            what = "requires gradient and is not a double precision floating point: this check will likely fail"
+            warnings.warn(f"Input #{i} {what}", stacklevel=3)
+        what = "gradcheck only supports inputs that are non-overlapping; call .contiguous() before"
+        need(not inputs[i]._overlaps(), f"The {i}th input has a dimension with stride 0. {what}")
 
 
 def _outputs(func: Callable[..., Any], inputs: tuple[Any, ...]) -> list[Tensor]:
@@ -197,9 +162,3 @@ def _analytical(output: Tensor, inputs: list[Tensor]) -> list[Matrix]:
     """For each input the matrix ``d output / d input``, ``(inputs, outputs)``: a sweep for each output element."""
     rows = [_swept(output, one, inputs) for one in np.eye(output.numel())]
     return [np.array([row[k] for row in rows]).reshape(-1, x.numel()).T for k, x in enumerate(inputs)]
-
-
-def _combination(output: Tensor, inputs: list[Tensor], matrices: list[Matrix]) -> tuple[list[Matrix], list[Matrix]]:
-    """The gradients of a sweep from a random gradient, and what they must be by the matrices."""
-    start = np.random.default_rng(0).uniform(0.5, 1.5, output.numel())
-    return _swept(output, start, inputs), [m @ start for m in matrices]

@@ -26,12 +26,9 @@ def _sweep(outputs: Any, gradients: Any, retain_graph: bool | None, create_graph
 
 
 def backward(
-    tensors: Any,
-    grad_tensors: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
+    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
     inputs: Any = None,
-) -> None:
+) -> None:  # fmt: skip
     """Add to the ``.grad`` of the leaves below ``tensors`` (or only of ``inputs``) their gradients.
 
     Args:
@@ -50,35 +47,28 @@ def backward(
     if inputs is not None and not wanted:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     nodes = {node.number: (x, node) for i, x in enumerate(wanted) for node in (_node(x, i),)}
-    found = _sweep(
-        tensors, grad_tensors, retain_graph, create_graph, [node for _, node in nodes.values()] if wanted else None
-    )
+    targets = [node for _, node in nodes.values()] if wanted else None
+    found = _sweep(tensors, grad_tensors, retain_graph, create_graph, targets)
     for number, (x, node) in nodes.items():
         g = found[number]
-        if g is None:
-            continue
-        if node.retains:
+        if g is not None and node.retains:
             node.accumulate(g, True)
-        elif not x.retains_grad:  # else its hook has kept it already
+        elif g is not None and not x.retains_grad:  # else its hook has kept it already
             g = _face(node, g)
             x._grad = g.clone() if x._grad is None else x._grad + g
 
 
 def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool | None = None,
-    is_grads_batched: bool = False,
+    outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+    only_inputs: bool = True, allow_unused: bool | None = None, is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Any, ...]:
+) -> tuple[Any, ...]:  # fmt: skip
     """The gradients of the sum of ``outputs`` with respect to each of ``inputs``; no ``.grad`` changes.
 
     Args:
         outputs, inputs: one or several tensors or values; inputs may be leaves or computed.
         grad_outputs, retain_graph, create_graph: as in `backward`.
+        only_inputs: accepted; other gradients are never added up.
         allow_unused: give None for an input that no output depends on, instead of raising.
         is_grads_batched: the first dimension of each of ``grad_outputs`` counts gradients: one sweep for each,
             and their results stacked.
@@ -91,12 +81,16 @@ def grad(
     https://pytorch.org/docs/stable/generated/torch.autograd.grad.html
     """
     if materialize_grads and allow_unused is False:
-        raise ValueError(
-            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
-        )
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True")
     if is_grads_batched:
-        options = (allow_unused, materialize_grads)
-        return _batched(outputs, inputs, _many(grad_outputs), retain_graph, create_graph, *options)
+        from micrograd_cn.ops.shape import stack
+
+        starts = list(zip(*_many(grad_outputs), strict=True))
+        rows = [
+            grad(outputs, inputs, start, retain_graph or k + 1 < len(starts) or None, create_graph, True,
+                 allow_unused, False, materialize_grads) for k, start in enumerate(starts)
+        ]  # fmt: skip
+        return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
     inputs = _many(inputs)
     nodes = [_node(x, i) for i, x in enumerate(inputs)]
     found = _sweep(outputs, grad_outputs, retain_graph, create_graph, nodes)
@@ -106,27 +100,10 @@ def grad(
         if g is None and materialize_grads:
             g = x._constant(np.zeros_like(x._raw))
         elif g is None and not allow_unused:
-            raise RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
-                "allow_unused=True if this is the desired behavior."
-            )
+            what = "appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
+            raise RuntimeError(f"The differentiated Tensor at index {i} {what}")
         out.append(None if g is None else _face(node, g))
     return tuple(out)
-
-
-def _batched(
-    outputs: Any, inputs: Any, grad_outputs: Any, retain_graph: Any, create_graph: bool, *options: Any
-) -> tuple[Any, ...]:
-    """`grad` for each of the gradients that ``grad_outputs`` hold along their first dimension."""
-    from micrograd_cn.ops.shape import stack
-
-    last = len(grad_outputs[0]) - 1
-    rows = [
-        grad(outputs, inputs, [g[k] for g in grad_outputs], retain_graph or k < last or None, create_graph,
-             options[0], False, options[1])
-        for k in range(last + 1)
-    ]  # fmt: skip
-    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
 
 
 def _node(x: Any, i: int) -> Any:

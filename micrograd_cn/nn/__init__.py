@@ -2,10 +2,5 @@
 
 from micrograd_cn.nn import functional, init
 from micrograd_cn.nn.modules import *  # noqa: F403
-from micrograd_cn.nn.modules import __all__ as _modules
 from micrograd_cn.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from micrograd_cn.nn import utils
-
-__all__ = [
-    "Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "functional", "init", "utils", *_modules,
-]  # fmt: skip

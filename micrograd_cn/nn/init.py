@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from micrograd_cn.autograd import no_grad
+from micrograd_cn.ops.shape import need
 from micrograd_cn.random import Generator, randperm
 from micrograd_cn.tensor import Tensor
 
@@ -37,8 +38,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         elif isinstance(param, bool) or not isinstance(param, (int, float)):
             raise ValueError(f"negative_slope {param} not a valid number")
         return math.sqrt(2.0 / (1 + param**2))
-    if nonlinearity not in _GAINS:
-        raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
+    need(nonlinearity in _GAINS, f"Unsupported nonlinearity {nonlinearity}", ValueError)
     return _GAINS[nonlinearity]
 
 
@@ -77,8 +77,7 @@ def _write(tensor: Tensor, array: np.ndarray) -> Tensor:
 
 def eye_(tensor: Tensor) -> Tensor:
     """Fill a matrix with ones on the diagonal and zeros elsewhere; ValueError for what is no matrix."""
-    if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+    need(tensor.ndim == 2, "Only tensors with 2 dimensions are supported", ValueError)
     return _write(tensor, np.eye(*tensor.shape, dtype=tensor.dtype.numpy))
 
 
@@ -92,11 +91,9 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     Raises:
         ValueError: for another number of dimensions, or if ``groups`` does not divide ``out``.
     """
-    if tensor.ndim not in (3, 4, 5):
-        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    need(tensor.ndim in (3, 4, 5), "Only tensors with 3, 4, or 5 dimensions are supported", ValueError)
     out, channels, *spatial = tensor.shape
-    if out % groups:
-        raise ValueError("dim 0 must be divisible by groups")
+    need(out % groups == 0, "dim 0 must be divisible by groups", ValueError)
     array = np.zeros(tensor.shape, tensor.dtype.numpy)
     middle = tuple(size // 2 for size in spatial)
     for o in range(out):
@@ -111,39 +108,37 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     Raises:
         ValueError: for fewer than two dimensions.
     """
-    if tensor.ndim < 2:
-        raise ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
+    what = "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
+    need(tensor.ndim >= 2, what, ValueError)
     out, channels, *field = tensor.shape
     return channels * math.prod(field), out * math.prod(field)
 
 
-def _fan(tensor: Tensor, mode: str) -> int:
-    modes = ["fan_in", "fan_out"]
-    if mode.lower() not in modes:
-        raise ValueError(f"Mode {mode.lower()} not supported, please use one of {modes}")
-    return _calculate_fan_in_and_fan_out(tensor)[modes.index(mode.lower())]
+def _xavier_std(tensor: Tensor, gain: float) -> float:
+    return gain * math.sqrt(2.0 / sum(_calculate_fan_in_and_fan_out(tensor)))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform in ``±gain * sqrt(6 / (fan_in + fan_out))``. Glorot and Bengio, 2010."""
-    std = gain * math.sqrt(2.0 / sum(_calculate_fan_in_and_fan_out(tensor)))
-    bound = math.sqrt(3.0) * std
+    bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with standard deviation ``gain * sqrt(2 / (fan_in + fan_out))``. Glorot and Bengio, 2010."""
-    std = gain * math.sqrt(2.0 / sum(_calculate_fan_in_and_fan_out(tensor)))
-    return normal_(tensor, 0.0, std, generator)
+    return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
+
+
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    modes, mode = ["fan_in", "fan_out"], mode.lower()
+    need(mode in modes, f"Mode {mode} not supported, please use one of {modes}", ValueError)
+    return calculate_gain(nonlinearity, a) / math.sqrt(_calculate_fan_in_and_fan_out(tensor)[modes.index(mode)])
 
 
 def kaiming_uniform_(
-    tensor: Tensor,
-    a: float = 0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Uniform in ``±gain * sqrt(3 / fan)``. He, Zhang, Ren and Sun, 2015.
 
     Args:
@@ -158,23 +153,18 @@ def kaiming_uniform_(
     """
     if _is_empty(tensor):
         return tensor
-    std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
-    bound = math.sqrt(3.0) * std
+    bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
 
 
 def kaiming_normal_(
-    tensor: Tensor,
-    a: float = 0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Normal with standard deviation ``gain / sqrt(fan)``; arguments as for `kaiming_uniform_`."""
     if _is_empty(tensor):
         return tensor
-    std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
-    return normal_(tensor, 0.0, std, generator)
+    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
 def _is_empty(tensor: Tensor) -> bool:
@@ -198,8 +188,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     Source: Saxe, McClelland and Ganguli, 2013. The Q of a QR decomposition of normal numbers, the signs being
     chosen so that R has a positive diagonal, which makes it unique.
     """
-    if tensor.ndim < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    need(tensor.ndim >= 2, "Only tensors with 2 or more dimensions are supported", ValueError)
     if tensor.numel() == 0:
         return tensor
     rows, columns = tensor.shape[0], tensor.numel() // tensor.shape[0]
@@ -215,8 +204,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     Raises:
         ValueError: for what is no matrix.
     """
-    if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+    need(tensor.ndim == 2, "Only tensors with 2 dimensions are supported", ValueError)
     rows, columns = tensor.shape
     zeros = math.ceil(sparsity * rows)
     array = normal_(tensor, 0.0, std, generator)._array.copy()
@@ -226,13 +214,9 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
 
 
 def trunc_normal_(
-    tensor: Tensor,
-    mean: float = 0.0,
-    std: float = 1.0,
-    a: float = -2.0,
-    b: float = 2.0,
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
     generator: Generator | None = None,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Normal numbers, drawn again as long as they lie outside ``[a, b]``.
 
     Args:
@@ -247,11 +231,8 @@ def trunc_normal_(
     a probability in proportion to the density instead, which rejects fewer.
     """
     if mean < a - 2 * std or mean > b + 2 * std:
-        warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
-            "The distribution of values may be incorrect.",
-            stacklevel=2,
-        )
+        what = "The distribution of values may be incorrect."
+        warnings.warn(f"mean is more than 2 std from [a, b] in nn.init.trunc_normal_. {what}", stacklevel=2)
     kind = tensor.dtype.numpy
 
     def draw(fill: Callable[..., Tensor], *limits: float) -> np.ndarray:

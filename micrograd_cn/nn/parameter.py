@@ -67,20 +67,16 @@ class UninitializedTensorMixin:
     @property
     def shape(self) -> Size:
         """RuntimeError: there is none yet."""
-        raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer, as load_state_dict() does where it would "
-            "load one into an initialized module. Call the module with an input first."
-        )
+        text = "Can't access the shape of an uninitialized parameter or buffer, as load_state_dict() may"
+        raise RuntimeError(f"{text}. Call the module with an input first.")
 
     def detach(self) -> Any:
         """Itself: there is nothing to detach."""
         return self
 
     def _apply(self, row: Any, args: Any, named: Any) -> Any:
-        raise ValueError(
-            f"Attempted to use an uninitialized parameter in {row.name}(): its shape is not known before the lazy "
-            "module that it belongs to has been called with an input."
-        )
+        text = f"Attempted to use an uninitialized parameter in {row.name}(): its shape is not known before"
+        raise ValueError(f"{text} the lazy module that it belongs to has been called with an input.")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -115,3 +111,11 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
 def is_lazy(param: Any) -> bool:
     """Whether ``param`` is an `UninitializedParameter` or an `UninitializedBuffer`."""
     return isinstance(param, UninitializedTensorMixin)
+
+
+def add_parameters(module: Any, device: Any, dtype: Any, **shapes: Any) -> None:
+    """Give a module parameters of these names and shapes (None where the shape is) and let it set their numbers."""
+    for name, shape in shapes.items():
+        made = None if shape is None else Parameter(empty(shape, device=device, dtype=dtype))
+        module.register_parameter(name, made)
+    module.reset_parameters()

@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.ops.elementwise import elementwise, floating, only_floats, pow, where
-from micrograd_cn.ops.table import composed
+from micrograd_cn.ops.shape import need
+from micrograd_cn.ops.table import composed, hidden
 
 # --- signs and neighbours --------------------------------------------------------------------------------------------
 
 
 @floating(
-    lambda g, x, out: g * np.where(x == 0, 0, out / np.where(x == 0, 1, x)),
-    lambda g: np.zeros_like(g),
-    numpy=(np.copysign,),
-)
+    lambda g, x, out: g * np.where(x == 0, 0, out / np.where(x == 0, 1, x)), lambda g: np.zeros_like(g),
+    runs=np.copysign,
+)  # fmt: skip
 def copysign(x: Any, y: Any) -> Any:
     """``|x|`` with the sign of ``y``."""
-    return np.copysign(x, y)
 
 
 @elementwise(None, numpy=(np.signbit,))
@@ -38,10 +37,9 @@ def heaviside(x: Any, values: Any) -> Any:
     return np.where(x == 0, values, np.where(x > 0, 1, x < 0)).astype(x.dtype) * (x >= 0)
 
 
-@only_floats(lambda g, x, y: np.where(x == y, 0, g), lambda g: np.zeros_like(g), numpy=(np.nextafter,))
+@only_floats(lambda g, x, y: np.where(x == y, 0, g), lambda g: np.zeros_like(g), runs=np.nextafter)
 def nextafter(x: Any, y: Any) -> Any:
     """The number next to ``x`` in the direction of ``y``."""
-    return np.nextafter(x, y)
 
 
 @floating(lambda g: np.zeros_like(g))
@@ -54,44 +52,39 @@ def angle(x: Any) -> Any:
 
 
 @elementwise(
-    lambda g, x, y: np.where((x >= y) | (y != y), g, 0),
-    lambda g, x, y: np.where((x >= y) | (y != y), 0, g),
-    numpy=(np.fmax,),
-)
+    lambda g, x, y: np.where((x >= y) | (y != y), g, 0), lambda g, x, y: np.where((x >= y) | (y != y), 0, g),
+    runs=np.fmax,
+)  # fmt: skip
 def fmax(x: Any, y: Any) -> Any:
     """The larger of the two; a number wins over NaN."""
-    return np.fmax(x, y)
 
 
 @elementwise(
-    lambda g, x, y: np.where((x <= y) | (y != y), g, 0),
-    lambda g, x, y: np.where((x <= y) | (y != y), 0, g),
-    numpy=(np.fmin,),
-)
+    lambda g, x, y: np.where((x <= y) | (y != y), g, 0), lambda g, x, y: np.where((x <= y) | (y != y), 0, g),
+    runs=np.fmin,
+)  # fmt: skip
 def fmin(x: Any, y: Any) -> Any:
     """The smaller of the two; a number wins over NaN."""
-    return np.fmin(x, y)
 
 
-@only_floats(lambda g, x, y: g / (1 + np.exp2(y - x)), lambda g, x, y: g / (1 + np.exp2(x - y)), numpy=(np.logaddexp2,))
+@only_floats(lambda g, x, y: g / (1 + np.exp2(y - x)), lambda g, x, y: g / (1 + np.exp2(x - y)), runs=np.logaddexp2)
 def logaddexp2(x: Any, y: Any) -> Any:
     """``log2(2**x + 2**y)`` without overflow."""
-    return np.logaddexp2(x, y)
 
 
-@composed
+@composed(in_place=True)
 def ldexp(input: Any, other: Any) -> Any:
     """``input * 2 ** other``."""
     return input * pow(2.0, other)
 
 
-@composed
+@composed(in_place=True)
 def float_power(input: Any, exponent: Any) -> Any:
     """``input ** exponent`` in float64."""
     return pow(*(x.double() if hasattr(x, "double") else float(x) for x in (input, exponent)))
 
 
-@composed
+@composed(method=False)
 def fill(input: Any, value: Any) -> Any:
     """``value``, a number or a 0-dim tensor, everywhere in the shape and type of ``input``."""
     if len(getattr(value, "shape", ())):
@@ -100,16 +93,57 @@ def fill(input: Any, value: Any) -> Any:
     return where(np.zeros(tuple(input.shape), bool), input, value)
 
 
-@composed
+@composed(method=False)
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """``other - alpha * input``."""
     return other - (input if alpha == 1 else input * alpha)
 
 
-# --- what complex numbers would need, and real ones answer themselves ------------------------------------------------
+# --- complex numbers -------------------------------------------------------------------------------------------------
+
+
+@hidden(None)
+def conjugate(x: Any) -> Any:
+    """The complex conjugate of complex numbers."""
+    return np.conjugate(x)
+
+
+@hidden(None)
+def real_part(x: Any) -> Any:
+    """The real part of complex numbers."""
+    return x.real.copy()
+
+
+@hidden(None)
+def imaginary_part(x: Any) -> Any:
+    """The imaginary part of complex numbers."""
+    return x.imag.copy()
 
 
 @composed
 def conj(input: Any) -> Any:
-    """The complex conjugate: real numbers themselves, as for ``resolve_conj``, ``resolve_neg`` and ``real``."""
+    """The complex conjugate; real numbers themselves."""
+    return conjugate(input) if input.is_complex() else input
+
+
+@composed
+def resolve_neg(input: Any) -> Any:
+    """``input`` itself: numbers are negated at once here."""
     return input
+
+
+@composed(method=False)
+def real(input: Any) -> Any:
+    """The real part, a copy; real numbers themselves."""
+    return real_part(input) if input.is_complex() else input
+
+
+@composed(method=False)
+def imag(input: Any) -> Any:
+    """The imaginary part of complex numbers, a copy.
+
+    Raises:
+        RuntimeError: for real numbers.
+    """
+    need(input.is_complex(), f"imag is not implemented for tensors with non-complex dtypes, got {input.dtype}")
+    return imaginary_part(input)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.ops.table import primitive
+from micrograd_cn.ops.table import hidden
 
 
 @functools.lru_cache(maxsize=16)
@@ -24,13 +24,12 @@ def _scores_rule(g: Any, out: Any) -> Any:
     return out * (g - np.einsum("...s,...s->...", g, out)[..., None])
 
 
-@primitive(
+@hidden(
     lambda g, out, key, scale: _scores_rule(g, out) @ key * scale,
     lambda g, out, query, scale: np.swapaxes(_scores_rule(g, out), -1, -2) @ query * scale,
     _scores_rule,
-    dtypes="same",
-    symbol="softmax(q kᵀ)",
-)
+    dtypes="same", symbol="softmax(q kᵀ)",
+)  # fmt: skip
 def attention_weights(query: Any, key: Any, mask: Any = None, scale: float = 1.0, is_causal: bool = False) -> Any:
     """``softmax(query @ keyᵀ * scale + mask)`` along the last dimension.
 

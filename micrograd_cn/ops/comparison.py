@@ -8,109 +8,93 @@ import numpy as np
 
 from micrograd_cn.ops.elementwise import elementwise
 from micrograd_cn.ops.layout import broadcast_tensors
+from micrograd_cn.ops.shape import need
 from micrograd_cn.ops.table import composed
 
 
-@elementwise(None, None, symbol="=", numpy=(np.equal,))
+@elementwise(None, None, runs=np.equal, symbol="=")
 def eq(x: Any, y: Any) -> Any:
     """``x == y``, element by element, as bool."""
-    return x == y
 
 
-@elementwise(None, None, symbol="≠", numpy=(np.not_equal,))
+@elementwise(None, None, runs=np.not_equal, symbol="≠")
 def ne(x: Any, y: Any) -> Any:
     """``x != y``, element by element, as bool."""
-    return x != y
 
 
-@elementwise(None, None, symbol="<", numpy=(np.less,))
+@elementwise(None, None, runs=np.less, symbol="<")
 def lt(x: Any, y: Any) -> Any:
     """``x < y``, element by element, as bool."""
-    return x < y
 
 
-@elementwise(None, None, symbol="≤", numpy=(np.less_equal,))
+@elementwise(None, None, runs=np.less_equal, symbol="≤")
 def le(x: Any, y: Any) -> Any:
     """``x <= y``, element by element, as bool."""
-    return x <= y
 
 
-@elementwise(None, None, symbol=">", numpy=(np.greater,))
+@elementwise(None, None, runs=np.greater, symbol=">")
 def gt(x: Any, y: Any) -> Any:
     """``x > y``, element by element, as bool."""
-    return x > y
 
 
-@elementwise(None, None, symbol="≥", numpy=(np.greater_equal,))
+@elementwise(None, None, runs=np.greater_equal, symbol="≥")
 def ge(x: Any, y: Any) -> Any:
     """``x >= y``, element by element, as bool."""
-    return x >= y
 
 
-@elementwise(None, None, numpy=(np.logical_and,))
+@elementwise(None, None, runs=np.logical_and)
 def logical_and(x: Any, y: Any) -> Any:
     """True where both are non-zero."""
-    return np.logical_and(x, y)
 
 
-@elementwise(None, None, numpy=(np.logical_or,))
+@elementwise(None, None, runs=np.logical_or)
 def logical_or(x: Any, y: Any) -> Any:
     """True where either is non-zero."""
-    return np.logical_or(x, y)
 
 
-@elementwise(None, None, numpy=(np.logical_xor,))
+@elementwise(None, None, runs=np.logical_xor)
 def logical_xor(x: Any, y: Any) -> Any:
     """True where exactly one is non-zero."""
-    return np.logical_xor(x, y)
 
 
-@elementwise(None, numpy=(np.logical_not,))
+@elementwise(None, runs=np.logical_not)
 def logical_not(x: Any) -> Any:
     """True where ``x`` is zero."""
-    return np.logical_not(x)
 
 
-@elementwise(None, None, symbol="&", numpy=(np.bitwise_and,))
+@elementwise(None, None, runs=np.bitwise_and, symbol="&")
 def bitwise_and(x: Any, y: Any) -> Any:
     """``x & y`` on the bits of integers, or logical and on bools."""
-    return x & y
 
 
-@elementwise(None, None, symbol="|", numpy=(np.bitwise_or,))
+@elementwise(None, None, runs=np.bitwise_or, symbol="|")
 def bitwise_or(x: Any, y: Any) -> Any:
     """``x | y`` on the bits of integers, or logical or on bools."""
-    return x | y
 
 
-@elementwise(None, None, symbol="^", numpy=(np.bitwise_xor,))
+@elementwise(None, None, runs=np.bitwise_xor, symbol="^")
 def bitwise_xor(x: Any, y: Any) -> Any:
     """``x ^ y`` on the bits of integers, or logical xor on bools."""
-    return x ^ y
 
 
-@elementwise(None, symbol="~", numpy=(np.invert,))
+@elementwise(None, runs=np.invert, symbol="~")
 def bitwise_not(x: Any) -> Any:
     """``~x`` on the bits of integers, or logical not on bools."""
-    return ~x
 
 
-@elementwise(None, numpy=(np.isnan,))
+@elementwise(None, runs=np.isnan)
 def isnan(x: Any) -> Any:
     """True where ``x`` is not a number."""
-    return np.isnan(x)
 
 
-@elementwise(None, numpy=(np.isinf,))
+@elementwise(None, runs=np.isinf)
 def isinf(x: Any) -> Any:
     """True where ``x`` is infinite."""
-    return np.isinf(x)
 
 
-@elementwise(None, numpy=(np.isfinite,))
+@elementwise(None, runs=np.isfinite)
 def isfinite(x: Any) -> Any:
     """True where ``x`` is neither infinite nor NaN."""
-    return np.isfinite(x)
 
 
 @composed
@@ -118,8 +102,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
     """True where ``|input - other| <= atol + rtol * |other|``."""
     if input.dtype is not other.dtype:
         raise RuntimeError(f"isclose: {input.dtype} did not match {other.dtype}; convert one of them with .to()")
-    if rtol < 0 or atol < 0:
-        raise RuntimeError(f"rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
+    need(rtol >= 0 and atol >= 0, f"rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
     x, y = broadcast_tensors(input, other)
     return input._constant(np.asarray(np.isclose(x._raw, y._raw, rtol, atol, equal_nan)))
 
@@ -133,8 +116,7 @@ def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, e
 @composed
 def is_nonzero(input: Any) -> bool:
     """True if the single element is not 0."""
-    if input.numel() != 1:
-        raise RuntimeError(f"Boolean value of Tensor with {input.numel()} values is ambiguous")
+    need(input.numel() == 1, f"Boolean value of Tensor with {input.numel()} values is ambiguous")
     return bool(input)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.ops.table import composed, primitive
+from micrograd_cn.ops.table import composed, hidden, primitive
 
 LOG2, LOG10 = math.log(2.0), math.log(10.0)
 # Where tests draw from: away from zero, inside (-1, 1), and so on.
@@ -59,12 +59,9 @@ def scaled_sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
 
 
 @floating(
-    lambda g, y: g / y,
-    lambda g, x, y: -g * ((x / y) / y),
-    symbol="÷",
-    numpy=(np.true_divide,),
-    domain=((-3.0, 3.0), POSITIVE),
-)
+    lambda g, y: g / y, lambda g, x, y: -g * ((x / y) / y),
+    symbol="÷", numpy=(np.true_divide,), domain=((-3.0, 3.0), POSITIVE),
+)  # fmt: skip
 def div(x: Any, y: Any) -> Any:
     """Quotient ``x / y``, element by element; integers give floats."""
     return x / y
@@ -77,18 +74,13 @@ def _divisible(y: Any) -> None:
 
 
 @numeric(
-    lambda g: np.zeros_like(g),
-    lambda g: np.zeros_like(g),
-    symbol="÷",
-    backward_name="DivBackward1",
-    domain=((-3.0, 3.0), POSITIVE),
-)
+    lambda g: np.zeros_like(g), lambda g: np.zeros_like(g),
+    symbol="÷", backward_name="DivBackward1", domain=((-3.0, 3.0), POSITIVE), method=False,
+)  # fmt: skip
 def quotient(x: Any, y: Any, rounding_mode: str = "floor") -> Any:
     """Quotient ``x / y`` as a whole number, rounded down ("floor") or to zero ("trunc"); integers stay integers."""
     if rounding_mode not in ("floor", "trunc"):
-        raise RuntimeError(
-            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
-        )
+        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor', got {rounding_mode!r}")
     _divisible(y)
     if rounding_mode == "floor":
         return np.floor_divide(x, y)
@@ -115,13 +107,7 @@ def _power_exponent(g: Any, x: Any, exponent: Any, out: Any) -> Any:
     return np.where(flat, 0, g * (out * np.log(np.where(flat, 1, x))))
 
 
-@numeric(
-    _power_base,
-    _power_exponent,
-    symbol="**",
-    numpy=(np.power, np.float_power),
-    domain=(POSITIVE, (-2.0, 3.0)),
-)
+@numeric(_power_base, _power_exponent, symbol="**", numpy=(np.power, np.float_power), domain=(POSITIVE, (-2.0, 3.0)))
 def pow(x: Any, exponent: Any) -> Any:
     """Power ``x ** exponent``, element by element. For integers a negative power is 0, save that of 1 and -1.
 
@@ -132,9 +118,8 @@ def pow(x: Any, exponent: Any) -> Any:
         return x**exponent
     except ValueError:
         if not exponent.ndim:
-            raise RuntimeError(
-                f"Integers to negative integer powers are not allowed: {exponent}; convert with .float()"
-            ) from None
+            said = f"Integers to negative integer powers are not allowed: {exponent}; convert with .float()"
+            raise RuntimeError(said) from None
         return np.where(exponent < 0, np.where(abs(x) == 1, x ** (exponent & 1), 0), x ** np.maximum(exponent, 0))
 
 
@@ -150,10 +135,9 @@ def positive(x: Any) -> Any:
     return +x
 
 
-@numeric(lambda g, x: g * np.sign(x), symbol="|x|", numpy=(np.absolute, np.fabs), domain=(POSITIVE,))
+@numeric(lambda g, x: g * np.sign(x), runs=np.absolute, numpy=(np.fabs,), symbol="|x|", domain=(POSITIVE,))
 def abs(x: Any) -> Any:
     """Absolute value; its derivative at 0 is 0."""
-    return np.abs(x)
 
 
 @elementwise(lambda g, x: g * (2 * x), symbol="x²", backward_name="PowBackward0", numpy=(np.square,))
@@ -169,12 +153,9 @@ def reciprocal(x: Any) -> Any:
 
 
 @numeric(
-    lambda g: g,
-    lambda g, x, y: -g * np.floor(x / y),
-    symbol="mod",
-    numpy=(np.remainder,),
-    domain=((0.1, 0.9), (1.1, 2.0)),
-)
+    lambda g: g, lambda g, x, y: -g * np.floor(x / y),
+    symbol="mod", numpy=(np.remainder,), domain=((0.1, 0.9), (1.1, 2.0)),
+)  # fmt: skip
 def remainder(x: Any, y: Any) -> Any:
     """``x - floor(x / y) * y``: what is left of a division, with the sign of ``y``."""
     _divisible(y)
@@ -198,52 +179,44 @@ def floor_divide(x: Any, y: Any) -> Any:
 # --- exponentials and roots ------------------------------------------------------------------------------------
 
 
-@floating(lambda g, out: g * out, numpy=(np.exp,))
+@floating(lambda g, out: g * out, runs=np.exp)
 def exp(x: Any) -> Any:
     """``e ** x``."""
-    return np.exp(x)
 
 
-@floating(lambda g, out: g * (out * LOG2), numpy=(np.exp2,))
+@floating(lambda g, out: g * (out * LOG2), runs=np.exp2)
 def exp2(x: Any) -> Any:
     """``2 ** x``."""
-    return np.exp2(x)
 
 
-@floating(lambda g, out: g * (out + 1), numpy=(np.expm1,))
+@floating(lambda g, out: g * (out + 1), runs=np.expm1)
 def expm1(x: Any) -> Any:
     """``e ** x - 1``, exact near 0."""
-    return np.expm1(x)
 
 
-@floating(lambda g, x: g / x, numpy=(np.log,), domain=(POSITIVE,))
+@floating(lambda g, x: g / x, runs=np.log, domain=(POSITIVE,))
 def log(x: Any) -> Any:
     """Natural logarithm; -inf at 0 and NaN below."""
-    return np.log(x)
 
 
-@floating(lambda g, x: g / (x * LOG2), numpy=(np.log2,), domain=(POSITIVE,))
+@floating(lambda g, x: g / (x * LOG2), runs=np.log2, domain=(POSITIVE,))
 def log2(x: Any) -> Any:
     """Logarithm to base 2."""
-    return np.log2(x)
 
 
-@floating(lambda g, x: g / (x * LOG10), numpy=(np.log10,), domain=(POSITIVE,))
+@floating(lambda g, x: g / (x * LOG10), runs=np.log10, domain=(POSITIVE,))
 def log10(x: Any) -> Any:
     """Logarithm to base 10."""
-    return np.log10(x)
 
 
-@floating(lambda g, x: g / (x + 1), numpy=(np.log1p,), domain=(POSITIVE,))
+@floating(lambda g, x: g / (x + 1), runs=np.log1p, domain=(POSITIVE,))
 def log1p(x: Any) -> Any:
     """``log(1 + x)``, exact near 0."""
-    return np.log1p(x)
 
 
-@floating(lambda g, out: g / (2 * out), symbol="√", numpy=(np.sqrt,), domain=(POSITIVE,))
+@floating(lambda g, out: g / (2 * out), runs=np.sqrt, symbol="√", domain=(POSITIVE,))
 def sqrt(x: Any) -> Any:
     """Square root; its derivative at 0 is infinite."""
-    return np.sqrt(x)
 
 
 @floating(lambda g, out: -0.5 * g * (out * out * out), symbol="1/√", domain=(POSITIVE,))
@@ -252,53 +225,42 @@ def rsqrt(x: Any) -> Any:
     return 1 / np.sqrt(x)
 
 
-@only_floats(
-    lambda g, x, y: g / (1 + np.exp(y - x)),
-    lambda g, x, y: g / (1 + np.exp(x - y)),
-    numpy=(np.logaddexp,),
-)
+@only_floats(lambda g, x, y: g / (1 + np.exp(y - x)), lambda g, x, y: g / (1 + np.exp(x - y)), runs=np.logaddexp)
 def logaddexp(x: Any, y: Any) -> Any:
     """``log(exp(x) + exp(y))`` without overflow."""
-    return np.logaddexp(x, y)
 
 
 # --- trigonometry ----------------------------------------------------------------------------------------------
 
 
-@floating(lambda g, x: g * np.cos(x), numpy=(np.sin,))
+@floating(lambda g, x: g * np.cos(x), runs=np.sin)
 def sin(x: Any) -> Any:
     """Sine of an angle in radians."""
-    return np.sin(x)
 
 
-@floating(lambda g, x: -g * np.sin(x), numpy=(np.cos,))
+@floating(lambda g, x: -g * np.sin(x), runs=np.cos)
 def cos(x: Any) -> Any:
     """Cosine of an angle in radians."""
-    return np.cos(x)
 
 
-@floating(lambda g, out: g * (1 + out * out), numpy=(np.tan,), domain=(SMALL,))
+@floating(lambda g, out: g * (1 + out * out), runs=np.tan, domain=(SMALL,))
 def tan(x: Any) -> Any:
     """Tangent of an angle in radians."""
-    return np.tan(x)
 
 
-@floating(lambda g, x: g / np.sqrt(1 - x * x), numpy=(np.arcsin,), domain=(SMALL,))
+@floating(lambda g, x: g / np.sqrt(1 - x * x), runs=np.arcsin, domain=(SMALL,))
 def asin(x: Any) -> Any:
     """Inverse sine in radians."""
-    return np.arcsin(x)
 
 
-@floating(lambda g, x: -g / np.sqrt(1 - x * x), numpy=(np.arccos,), domain=(SMALL,))
+@floating(lambda g, x: -g / np.sqrt(1 - x * x), runs=np.arccos, domain=(SMALL,))
 def acos(x: Any) -> Any:
     """Inverse cosine in radians."""
-    return np.arccos(x)
 
 
-@floating(lambda g, x: g / (1 + x * x), numpy=(np.arctan,))
+@floating(lambda g, x: g / (1 + x * x), runs=np.arctan)
 def atan(x: Any) -> Any:
     """Inverse tangent in radians."""
-    return np.arctan(x)
 
 
 def _over_square(x: Any, y: Any) -> Any:
@@ -307,61 +269,48 @@ def _over_square(x: Any, y: Any) -> Any:
 
 
 @floating(
-    lambda g, x, y: g * (y * _over_square(x, y)),
-    lambda g, x, y: g * (-x * _over_square(x, y)),
-    numpy=(np.arctan2,),
-    domain=(POSITIVE, POSITIVE),
-)
+    lambda g, x, y: g * (y * _over_square(x, y)), lambda g, x, y: g * (-x * _over_square(x, y)),
+    runs=np.arctan2, domain=(POSITIVE, POSITIVE),
+)  # fmt: skip
 def atan2(x: Any, y: Any) -> Any:
     """The angle in radians of the point ``(y, x)``: the inverse tangent of ``x / y`` in its quadrant."""
-    return np.arctan2(x, y)
 
 
-@floating(lambda g, x: g * np.cosh(x), numpy=(np.sinh,))
+@floating(lambda g, x: g * np.cosh(x), runs=np.sinh)
 def sinh(x: Any) -> Any:
     """Hyperbolic sine."""
-    return np.sinh(x)
 
 
-@floating(lambda g, x: g * np.sinh(x), numpy=(np.cosh,))
+@floating(lambda g, x: g * np.sinh(x), runs=np.cosh)
 def cosh(x: Any) -> Any:
     """Hyperbolic cosine."""
-    return np.cosh(x)
 
 
-@floating(lambda g, out: g * (1 - out * out), numpy=(np.tanh,))
+@floating(lambda g, out: g * (1 - out * out), runs=np.tanh)
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent."""
-    return np.tanh(x)
 
 
-@floating(lambda g, x: g / np.sqrt(x * x + 1), numpy=(np.arcsinh,))
+@floating(lambda g, x: g / np.sqrt(x * x + 1), runs=np.arcsinh)
 def asinh(x: Any) -> Any:
     """Inverse hyperbolic sine."""
-    return np.arcsinh(x)
 
 
-@floating(lambda g, x: g / np.sqrt(x * x - 1), numpy=(np.arccosh,), domain=(ABOVE_ONE,))
+@floating(lambda g, x: g / np.sqrt(x * x - 1), runs=np.arccosh, domain=(ABOVE_ONE,))
 def acosh(x: Any) -> Any:
     """Inverse hyperbolic cosine."""
-    return np.arccosh(x)
 
 
-@floating(lambda g, x: g / (1 - x * x), numpy=(np.arctanh,), domain=(SMALL,))
+@floating(lambda g, x: g / (1 - x * x), runs=np.arctanh, domain=(SMALL,))
 def atanh(x: Any) -> Any:
     """Inverse hyperbolic tangent."""
-    return np.arctanh(x)
 
 
 @only_floats(
-    lambda g, x, out: g * (x / out),
-    lambda g, y, out: g * (y / out),
-    numpy=(np.hypot,),
-    domain=(POSITIVE, POSITIVE),
+    lambda g, x, out: g * (x / out), lambda g, y, out: g * (y / out), runs=np.hypot, domain=(POSITIVE, POSITIVE)
 )
 def hypot(x: Any, y: Any) -> Any:
     """``sqrt(x**2 + y**2)`` without overflow."""
-    return np.hypot(x, y)
 
 
 # --- steps: the derivative is zero wherever it exists -----------------------------------------------------------
@@ -373,22 +322,19 @@ def sign(x: Any) -> Any:
     return x.copy() if x.dtype.kind == "b" else np.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
-@numeric(lambda g: np.zeros_like(g), numpy=(np.floor,), domain=((0.1, 0.9),))
+@numeric(lambda g: np.zeros_like(g), runs=np.floor, domain=((0.1, 0.9),))
 def floor(x: Any) -> Any:
     """The largest whole number that is not above ``x``."""
-    return np.floor(x)
 
 
-@numeric(lambda g: np.zeros_like(g), numpy=(np.ceil,), domain=((0.1, 0.9),))
+@numeric(lambda g: np.zeros_like(g), runs=np.ceil, domain=((0.1, 0.9),))
 def ceil(x: Any) -> Any:
     """The smallest whole number that is not below ``x``."""
-    return np.ceil(x)
 
 
-@numeric(lambda g: np.zeros_like(g), numpy=(np.trunc, np.fix), domain=((0.1, 0.9),))
+@numeric(lambda g: np.zeros_like(g), runs=np.trunc, numpy=(np.fix,), domain=((0.1, 0.9),))
 def trunc(x: Any) -> Any:
     """The whole part of ``x``."""
-    return np.trunc(x)
 
 
 @numeric(lambda g: np.zeros_like(g), numpy=(np.rint, np.round), domain=((0.1, 0.4),))
@@ -407,25 +353,23 @@ def frac(x: Any) -> Any:
 
 
 @elementwise(
-    None,
-    lambda g, condition: np.where(condition, g, 0),
-    lambda g, condition: np.where(condition, 0, g),
-    numpy=(np.where,),
-)
+    None, lambda g, condition: np.where(condition, g, 0), lambda g, condition: np.where(condition, 0, g),
+    numpy=(np.where,), method=False,
+)  # fmt: skip
 def where(condition: Any, x: Any, y: Any) -> Any:
     """``x`` where ``condition`` holds and ``y`` elsewhere. All three broadcast."""
     return np.where(condition, x, y)
 
 
 # Integers of the size of each float, to multiply its bits by 0 or 1.
-_BITS = {2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+_BITS = {2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 
 
 def _gated_rule(g: Any, gate: Any) -> Any:
     return gated(g, gate)
 
 
-@primitive(_gated_rule, None, symbol="gate")
+@hidden(_gated_rule, None, symbol="gate")
 def gated(x: Any, gate: Any) -> Any:
     """``x`` where ``gate`` is above 0, else 0, also for an infinity or NaN, which ``x * np.sign(gate)`` would keep.
 
@@ -436,31 +380,28 @@ def gated(x: Any, gate: Any) -> Any:
     if x.__class__ is float:
         return x if gate else 0.0
     bits = _BITS[x.itemsize]
-    return (x.view(bits) * np.sign(gate.view(bits))).view(x.dtype)
+    open = gate.view(bits)
+    open = np.sign(open + open)  # without the sign, which -0 has, and some NaNs
+    open *= x.view(bits)
+    return open.view(x.dtype)
 
 
 @elementwise(
     lambda g, x, y: np.where(x == y, g / 2, np.where(x < y, 0, g)),
     lambda g, x, y: np.where(x == y, g / 2, np.where(y < x, 0, g)),
-    symbol="max",
-    numpy=(np.maximum,),
-    domain=((0.1, 0.9), (1.1, 2.0)),
-)
+    runs=np.maximum, symbol="max", domain=((0.1, 0.9), (1.1, 2.0)),
+)  # fmt: skip
 def maximum(x: Any, y: Any) -> Any:
     """The larger of the two; where they are equal each gets half of the gradient. NaN wins."""
-    return np.maximum(x, y)
 
 
 @elementwise(
     lambda g, x, y: np.where(x == y, g / 2, np.where(x > y, 0, g)),
     lambda g, x, y: np.where(x == y, g / 2, np.where(y > x, 0, g)),
-    symbol="min",
-    numpy=(np.minimum,),
-    domain=((0.1, 0.9), (1.1, 2.0)),
-)
+    runs=np.minimum, symbol="min", domain=((0.1, 0.9), (1.1, 2.0)),
+)  # fmt: skip
 def minimum(x: Any, y: Any) -> Any:
     """The smaller of the two; where they are equal each gets half of the gradient. NaN wins."""
-    return np.minimum(x, y)
 
 
 def _clamp_inside(g: Any, x: Any, min: Any, max: Any) -> Any:
@@ -472,10 +413,8 @@ def _clamp_inside(g: Any, x: Any, min: Any, max: Any) -> Any:
     _clamp_inside,
     lambda g, x, min, max: np.where((x < min) if max is None else (x < min) & (min < max), g, 0),
     lambda g, x, min, max: np.where((x > max) if min is None else (x > max) | (max < min), g, 0),
-    backward_name="ClampBackward1",
-    numpy=(np.clip,),
-    domain=((0.4, 0.6), (0.1, 0.3), (0.7, 0.9)),
-)
+    backward_name="ClampBackward1", numpy=(np.clip,), domain=((0.4, 0.6), (0.1, 0.3), (0.7, 0.9)),
+)  # fmt: skip
 def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
     """``x``, but not below ``min`` and not above ``max``; either bound may be None. ``max`` wins where they cross."""
     if min is None and max is None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.ops.indexing import put
-from micrograd_cn.ops.table import primitive
+from micrograd_cn.ops.table import hidden
 
 
 def _rule(g: Any, indices: Any, shape: Any, padding_idx: int, scale_grad_by_freq: bool) -> Any:
@@ -18,7 +18,7 @@ def _rule(g: Any, indices: Any, shape: Any, padding_idx: int, scale_grad_by_freq
     return put(g, (indices, Ellipsis), shape)
 
 
-@primitive(_rule)
+@hidden(_rule)
 def embedding(weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False) -> Any:
     """The rows of ``weight`` with the numbers ``indices``.
 

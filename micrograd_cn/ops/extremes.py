@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
-import numpy as np
-
 from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.ops import elementwise, reduction
-from micrograd_cn.ops.indexing import along, put_back
-from micrograd_cn.ops.table import composed, primitive
+from micrograd_cn.ops.indexing import along, picking
+from micrograd_cn.ops.shape import need
+from micrograd_cn.ops.table import composed
 
 
 def return_type(name: str, fields: str = "values indices") -> Any:
@@ -23,23 +22,25 @@ def return_type(name: str, fields: str = "values indices") -> Any:
     return type(name, (namedtuple(name, fields),), {"__slots__": (), "__repr__": shown})
 
 
-_MAX, _MIN = return_type("max"), return_type("min")
+# For each extreme: the larger of two, the largest of all, its position, and the row that picks it.
+_ROWS = {
+    "max": (elementwise.maximum, reduction.amax, reduction.argmax, picking("max_along", "Max"), return_type("max")),
+    "min": (elementwise.minimum, reduction.amin, reduction.argmin, picking("min_along", "Min"), return_type("min")),
+}
+_EMPTY = (
+    "Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+)
 
 
-@primitive(put_back, backward_name="MaxBackward0")
-def max_along(x: Any, index: tuple[Any, ...]) -> Any:
-    """The elements at the positions of the maxima along a dimension."""
-    return np.asarray(x[index])
-
-
-@primitive(put_back, backward_name="MinBackward0")
-def min_along(x: Any, index: tuple[Any, ...]) -> Any:
-    """The elements at the positions of the minima along a dimension."""
-    return np.asarray(x[index])
-
-
-def _extreme(kind: type, arg: Any, pick: Any, input: Any, dim: int, keepdim: bool) -> Any:
-    positions = arg(input.byte() if to_numpy(input.dtype).kind == "b" else input, dim, True)
+def _extreme(name: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
+    of_two, of_all, position, pick, kind = _ROWS[name]
+    other = dim if dim is not None and not isinstance(dim, int) else other
+    if other is not None:
+        return of_two(input, other)
+    if dim is None:
+        need(0 not in input.shape, f"{name}(): {_EMPTY}")
+        return of_all(input)
+    positions = position(input.byte() if to_numpy(input.dtype).kind == "b" else input, dim, True)
     values = pick(input, along(positions, dim, tuple(input.shape)))
     return kind(values, positions) if keepdim else kind(values.squeeze(dim), positions.squeeze(dim))
 
@@ -51,30 +52,10 @@ def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
     https://pytorch.org/docs/stable/generated/torch.max.html
     """
-    other = dim if dim is not None and not isinstance(dim, int) else other
-    if other is not None:
-        return elementwise.maximum(input, other)
-    if dim is None:
-        _not_empty("max", input)
-        return reduction.amax(input)
-    return _extreme(_MAX, reduction.argmax, max_along, input, dim, keepdim)
+    return _extreme("max", input, dim, keepdim, other)
 
 
 @composed
 def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """``min(x)``, ``min(x, dim)`` or ``min(x, other)``: as `max`, for the smallest."""
-    other = dim if dim is not None and not isinstance(dim, int) else other
-    if other is not None:
-        return elementwise.minimum(input, other)
-    if dim is None:
-        _not_empty("min", input)
-        return reduction.amin(input)
-    return _extreme(_MIN, reduction.argmin, min_along, input, dim, keepdim)
-
-
-def _not_empty(name: str, x: Any) -> None:
-    if 0 in x.shape:
-        raise RuntimeError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
-            "the 'dim' argument."
-        )
+    return _extreme("min", input, dim, keepdim, other)

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.ops.table import primitive
+from micrograd_cn.ops.table import hidden
 
 
-@primitive(lambda g: g, backward_name="ScatterReduceBackward0")
+@hidden(lambda g: g, backward_name="ScatterReduceBackward0")
 def corrected(x: Any, values: Any) -> Any:
     """``values``, which ``x`` would be but for rounding; the gradient is that of ``x``."""
     return values
 
 
-@primitive(lambda g, x: np.zeros_like(x))
+@hidden(lambda g, x: np.zeros_like(x))
 def flat(x: Any, values: Any) -> Any:
     """``values``, which depend on ``x`` in steps or by chance: the gradient is 0."""
     return values
@@ -25,7 +25,7 @@ def _refused(g: Any, reason: str) -> Any:
     raise RuntimeError(reason)
 
 
-@primitive(_refused)
+@hidden(_refused)
 def underivable(x: Any, values: Any, reason: str) -> Any:
     """``values``, computed from ``x`` in a way that has no derivative: to ask for it is a RuntimeError."""
     return values

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.ops.shape import axis_index, common_shape, expand, view
-from micrograd_cn.ops.table import composed, primitive
+from micrograd_cn.ops.shape import axis_index, axis_length, common_shape, expand, need, view
+from micrograd_cn.ops.table import composed, hidden
 
 
 def is_basic(index: tuple[Any, ...]) -> bool:
@@ -19,7 +19,7 @@ def is_basic(index: tuple[Any, ...]) -> bool:
     return all(i is None or i is Ellipsis or isinstance(i, (int, slice)) for i in index)
 
 
-@primitive(lambda g, index: g[index], backward_name="IndexPutBackward0")
+@hidden(lambda g, index: g[index], backward_name="IndexPutBackward0")
 def put(x: Any, index: tuple[Any, ...], size: tuple[int, ...]) -> Any:
     """Zeros of shape ``size`` with ``x`` added at ``index``; positions that occur twice get the sum."""
     out = np.zeros(size, x.dtype)
@@ -43,19 +43,19 @@ def put_back(g: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
     return put(g, index, shape)
 
 
-@primitive(put_back, view=True, backward_name="SliceBackward0", name="slice")
+@hidden(put_back, view=True, backward_name="SliceBackward0", name="slice")
 def slice_(x: Any, index: tuple[Any, ...]) -> Any:
     """``x[index]`` for slices; a view."""
     return x[index]
 
 
-@primitive(put_back, view=True, backward_name="SelectBackward0")
+@hidden(put_back, view=True, backward_name="SelectBackward0")
 def pick(x: Any, index: tuple[Any, ...]) -> Any:
     """``x[index]`` with whole numbers in the index; a view."""
     return x[index]
 
 
-@primitive(put_back, backward_name="IndexBackward0", name="index")
+@hidden(put_back, backward_name="IndexBackward0", name="index")
 def pick_many(x: Any, index: tuple[Any, ...]) -> Any:
     """``x[index]`` with arrays of numbers or bools in the index; a copy."""
     return x[index]
@@ -63,8 +63,7 @@ def pick_many(x: Any, index: tuple[Any, ...]) -> Any:
 
 def apart(index: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """``index`` as two, one after the other: whole numbers, slices and None first, then the arrays."""
-    first: list[Any] = []
-    then: list[Any] = []
+    first, then = list[Any](), list[Any]()
     for i in index:
         if isinstance(i, np.ndarray):
             first += [slice(None)] * (i.ndim if i.dtype == bool else 1)
@@ -85,11 +84,10 @@ def index(x: Any, index: tuple[Any, ...]) -> Any:
     return pick_many(x, index)
 
 
-@primitive(
-    lambda g, index: np.where(_outside(g.shape, index), g, 0),
-    lambda g, index: g[index],
+@hidden(
+    lambda g, index: np.where(_outside(g.shape, index), g, 0), lambda g, index: g[index],
     backward_name="IndexPutBackward0",
-)
+)  # fmt: skip
 def replaced(x: Any, value: Any, index: tuple[Any, ...]) -> Any:
     """A copy of ``x`` in which ``x[index]`` is ``value`` (which broadcasts)."""
     out = x.copy()
@@ -128,26 +126,29 @@ def along(index: Any, dim: int, shape: tuple[int, ...], name: str = "gather") ->
     index = whole_numbers(index, name)
     dim = axis_index(dim, len(shape))
     if index.ndim != len(shape):
-        raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as input tensor, got {index.ndim} for {list(shape)}"
-        )
+        found = f"got {index.ndim} for {list(shape)}"
+        raise RuntimeError(f"Index tensor must have the same number of dimensions as input tensor, {found}")
     if not shape:
         within(index, 1, RuntimeError)
         return ()
     if any(i != dim and n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True))):
-        raise RuntimeError(
-            f"Size does not match: expected index {list(index.shape)} to be no larger than self {list(shape)} apart "
-            f"from dimension {dim}"
-        )
+        found = f"index {list(index.shape)} to be no larger than self {list(shape)} apart from dimension {dim}"
+        raise RuntimeError(f"Size does not match: expected {found}")
     within(index, shape[dim], RuntimeError, dim=dim)
     grid = np.ogrid[tuple(slice(n) for n in index.shape)]
     return (*grid[:dim], index, *grid[dim + 1 :])
 
 
-@primitive(put_back, backward_name="GatherBackward0", name="pick_along")
-def pick_along(x: Any, index: tuple[Any, ...]) -> Any:
-    """``x[index]``, for an index that `along` made."""
-    return np.asarray(x[index])
+def picking(name: str, shown: str) -> Any:
+    """A row that is ``x[index]`` for an index that `along` made; ``grad_fn`` shows it as ``shown``."""
+
+    def forward(x: Any, index: tuple[Any, ...]) -> Any:
+        return np.asarray(x[index])
+
+    return hidden(put_back, name=name, backward_name=f"{shown}Backward0")(forward)
+
+
+pick_along = picking("pick_along", "Gather")
 
 
 @composed
@@ -172,13 +173,10 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     indices = whole_numbers(indices, "take_along_dim")
     if dim is None:
         return gather(view(input, (-1,)), 0, indices.reshape(-1))
-    if indices.ndim != len(input.shape):
-        raise RuntimeError(
-            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
-            f"{len(input.shape)} dimensions for input, and {indices.ndim} dimensions for indices"
-        )
-    dim = axis_index(dim, indices.ndim)
-    n = input.shape[dim]
+    found = f"{len(input.shape)} dimensions for input, and {indices.ndim} dimensions for indices"
+    said = f"input and indices should have the same number of dimensions, but got {found}"
+    need(indices.ndim == len(input.shape), f"torch.take_along_dim(): {said}")
+    dim, n = axis_length(input, dim)
     within(indices, n, IndexError, -n, dim)
     lengths = [list(s) for s in (input.shape, indices.shape)]
     for i, (a, b) in enumerate(zip(*lengths, strict=True)):
@@ -190,10 +188,10 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
 @composed
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """The slices of ``input`` along ``dim`` at the positions ``index``, a vector of integers; a copy."""
-    dim, index = axis_index(dim, len(input.shape)), whole_numbers(index, "index_select")
+    (dim, n), index = axis_length(input, dim), whole_numbers(index, "index_select")
     if index.ndim > 1:
         raise IndexError(f"index_select(): Index is supposed to be a vector, got shape {list(index.shape)}")
-    within(index, input.shape[dim] if input.shape else 1, IndexError, dim=dim)
+    within(index, n, IndexError, dim=dim)
     if not input.shape:
         return view(input, (1,))[index.reshape(-1)][0]
     return input[(slice(None),) * dim + (index.reshape(-1),)]

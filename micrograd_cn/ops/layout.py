@@ -9,20 +9,8 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.dtypes import int64
-from micrograd_cn.ops.shape import (
-    axis_index,
-    cat,
-    common_shape,
-    diagonal as diagonal_of,
-    expand,
-    flip,
-    need,
-    on_diagonal,
-    sizes,
-    stack,
-    transpose,
-    view,
-)  # fmt: skip
+from micrograd_cn.ops import shape
+from micrograd_cn.ops.shape import axis_index, cat, common_shape, expand, flip, need, sizes, stack, transpose, view
 from micrograd_cn.ops.table import composed
 
 # --- more of the same --------------------------------------------------------------------------------------------
@@ -32,16 +20,14 @@ from micrograd_cn.ops.table import composed
 def repeat(input: Any, *repeats: Any) -> Any:
     """``input`` laid out ``repeats`` times along each dimension; a copy."""
     times = sizes(repeats)
-    if len(times) < len(input.shape):
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: "
-            f"{list(times)} for shape {list(input.shape)}"
-        )
+    short = "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+    need(len(times) >= len(input.shape), f"{short}: {times} for shape {list(input.shape)}")
     shape = (1,) * (len(times) - len(input.shape)) + tuple(input.shape)
     paired = [n for pair in zip(times, shape, strict=True) for n in pair]
     ones = [n for length in shape for n in (1, length)]
     laid_out = expand(view(input, tuple(ones)), tuple(paired))
-    return view(laid_out, tuple(r * n for r, n in zip(times, shape, strict=True)))
+    out = view(laid_out, tuple(r * n for r, n in zip(times, shape, strict=True)))
+    return out.clone() if out._is_view() else out
 
 
 @composed
@@ -61,13 +47,11 @@ def repeat_interleave(input: Any, repeats: Any, dim: int | None = None, *, outpu
         input, dim = view(input, (-1,)), 0
     dim = axis_index(dim, len(input.shape))
     times = np.asarray(repeats)
-    if times.dtype.kind not in "iu":
-        raise NotImplementedError(f"repeat_interleave(): repeats must be whole numbers, got {repeats}")
-    if times.ndim > 1 or times.size not in (1, input.shape[dim]) or (times < 0).any():
-        raise RuntimeError(
-            f"repeats must be one non-negative whole number or {input.shape[dim]} of them, one a slice, got {repeats}"
-        )
-    return input[(slice(None),) * dim + (np.repeat(np.arange(input.shape[dim]), times),)]
+    n, whole = input.shape[dim], times.dtype.kind in "iu"
+    need(whole, f"repeat_interleave(): repeats must be whole numbers, got {times}", NotImplementedError)
+    fits = times.ndim < 2 and times.size in (1, n) and (times >= 0).all()
+    need(fits, f"repeats must be one non-negative whole number or {n} of them, one a slice, got {times}")
+    return input[(slice(None),) * dim + (np.repeat(np.arange(n), times),)]
 
 
 @composed
@@ -110,8 +94,7 @@ def atleast_3d(*tensors: Any) -> Any:
 
 
 def _some(name: str, tensors: Sequence[Any]) -> tuple[Any, ...]:
-    if not tensors:
-        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    need(tensors, f"{name} expects a non-empty TensorList")
     return tuple(tensors)
 
 
@@ -147,8 +130,8 @@ def tensor_split(input: Any, indices_or_sections: Any = None, dim: int = 0, **na
         need(fits, f"tensor_split expected indices or sections of int64, 0- or 1-dimensional, got {cuts}")
         cuts = cuts.tolist()
     n = input.shape[dim]
-    if not isinstance(cuts, (int, list, tuple)):
-        raise TypeError(f"tensor_split takes a number of sections or a list of indices, got {cuts!r}")
+    fits = isinstance(cuts, (int, list, tuple))
+    need(fits, f"tensor_split takes a number of sections or a list of indices, got {cuts!r}", TypeError)
     if isinstance(cuts, int):
         need(cuts > 0, f"number of sections must be larger than 0, got {cuts}")
         short, longer = divmod(n, cuts)
@@ -230,16 +213,14 @@ def kron(input: Any, other: Any) -> Any:
 @composed
 def fliplr(input: Any) -> Any:
     """``input`` with the order of its columns (dimension 1) reversed."""
-    if len(input.shape) < 2:
-        raise RuntimeError(f"Input must be >= 2-d, got shape {list(input.shape)}")
+    need(len(input.shape) >= 2, f"Input must be >= 2-d, got shape {list(input.shape)}")
     return flip(input, (1,))
 
 
 @composed
 def flipud(input: Any) -> Any:
     """``input`` with the order of its rows (dimension 0) reversed."""
-    if not input.shape:
-        raise RuntimeError("Input must be >= 1-d, got a 0-dim tensor")
+    need(input.shape, "Input must be >= 1-d, got a 0-dim tensor")
     return flip(input, (0,))
 
 
@@ -251,9 +232,8 @@ def diag(input: Any, diagonal: int = 0) -> Any:
     """The diagonal of a matrix as a vector, or a vector on the diagonal of a square matrix of zeros."""
     if len(input.shape) == 1:
         return diag_embed(input, diagonal)
-    if len(input.shape) != 2:
-        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {len(input.shape)}D")
-    return diagonal_of(input, diagonal).clone()
+    need(len(input.shape) == 2, f"diag(): Supports 1D or 2D tensors. Got {len(input.shape)}D")
+    return shape.diagonal(input, diagonal).clone()
 
 
 @composed
@@ -261,13 +241,12 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
     """``input`` ``(..., n)`` on the diagonals of square matrices, which lie in ``dim1`` and ``dim2`` of the result."""
     ndim = len(input.shape) + 1
     dim1, dim2 = axis_index(dim1, ndim), axis_index(dim2, ndim)
-    if dim1 == dim2:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    need(dim1 != dim2, f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     side = input.shape[-1] + abs(offset)
     size = list(input.shape[:-1])
     for dim in sorted((dim1, dim2)):
         size.insert(dim, side)
-    return on_diagonal(input, tuple(size), offset, dim1, dim2)
+    return shape.on_diagonal(input, tuple(size), offset, dim1, dim2)
 
 
 @composed
@@ -279,6 +258,5 @@ def diagflat(input: Any, offset: int = 0) -> Any:
 @composed
 def trace(input: Any) -> Any:
     """The sum of the diagonal of a matrix."""
-    if len(input.shape) != 2:
-        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {len(input.shape)}")
-    return diagonal_of(input).sum()
+    need(len(input.shape) == 2, f"trace: expected a matrix, but got tensor with dim {len(input.shape)}")
+    return shape.diagonal(input).sum()

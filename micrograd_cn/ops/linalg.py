@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.dtypes import int64, to_numpy
-from micrograd_cn.ops.shape import axis_index, permute, view
-from micrograd_cn.ops.table import composed, primitive
+from micrograd_cn.ops.shape import axis_index, need, permute, view
+from micrograd_cn.ops.table import composed, hidden, primitive
 
 
 def _shapes(x: Any, y: Any) -> str:
@@ -41,26 +41,24 @@ def dot(x: Any, tensor: Any) -> Any:
     if x.ndim != 1 or tensor.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {x.ndim}D and {tensor.ndim}D tensors")
     if x.shape != tensor.shape:
-        raise RuntimeError(
-            "inconsistent tensor size, expected tensor "
-            f"{list(x.shape)} and src {list(tensor.shape)} to have the same number of elements"
-        )
+        found = f"{list(x.shape)} and src {list(tensor.shape)}"
+        raise RuntimeError(f"inconsistent tensor size, expected tensor {found} to have the same number of elements")
     return x @ tensor
 
 
-@primitive(
-    lambda g, y: g @ np.swapaxes(y, -1, -2),
-    lambda g, x: np.swapaxes(x, -1, -2) @ g,
-    dtypes="same",
-    symbol="@",
-    backward_name="BmmBackward0",
-    name="batched",
-)
+@hidden(
+    lambda g, y: g @ np.swapaxes(y, -1, -2), lambda g, x: np.swapaxes(x, -1, -2) @ g,
+    dtypes="same", symbol="@", backward_name="BmmBackward0", name="batched",
+)  # fmt: skip
 def _batched(x: Any, y: Any) -> Any:
     """Matrix products of ``(..., n, m)`` and ``(..., m, p)``; the leading dimensions broadcast."""
     if x.shape[-1] != y.shape[-2]:
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied {_shapes(x, y)}")
     return x @ y
+
+
+# What multiplies by how many dimensions the two have.
+_PRODUCTS = {(2, 2): mm, (1, 1): dot, (2, 1): mv}
 
 
 @composed
@@ -75,66 +73,56 @@ def matmul(input: Any, other: Any) -> Any:
         raise TypeError(f"matmul takes two tensors, got {type(input).__name__} and {type(other).__name__}") from None
     if n == 0 or m == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
-    if (n, m) == (2, 2):
-        return mm(input, other)
-    if (n, m) == (1, 1):
-        return dot(input, other)
-    if (n, m) == (2, 1):
-        return mv(input, other)
-    left = input.reshape((1, -1)) if n == 1 else input
-    right = other.reshape((-1, 1)) if m == 1 else other
-    out = _batched(left, right)
+    if (n, m) in _PRODUCTS:
+        return _PRODUCTS[n, m](input, other)
     if n == 1:
-        return out.squeeze(-2)
-    return out.squeeze(-1) if m == 1 else out
+        return _batched(input.reshape((1, -1)), other).squeeze(-2)
+    return _batched(input, other) if m > 1 else _batched(input, other.reshape((-1, 1))).squeeze(-1)
 
 
 @composed
 def bmm(input: Any, mat2: Any) -> Any:
     """Matrix products of two batches ``(b, n, m)`` and ``(b, m, p)``: ``(b, n, p)``."""
-    if len(input.shape) != 3 or len(mat2.shape) != 3:
-        raise RuntimeError(f"batch1 and batch2 must be 3D tensors, got {len(input.shape)}D and {len(mat2.shape)}D")
-    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
-        raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{input.shape[0]}, {input.shape[2]}] "
-            f"but got: [{mat2.shape[0]}, {mat2.shape[1]}]."
-        )
+    left, right = list(input.shape), list(mat2.shape)
+    need(len(left) == len(right) == 3, f"batch1 and batch2 must be 3D tensors, got {len(left)}D and {len(right)}D")
+    said = "Expected size for first two dimensions of batch2 tensor to be"
+    need(left[::2] == right[:2], f"{said}: {left[::2]} but got: {right[:2]}.")
     return _batched(input, mat2)
 
 
 @composed
 def outer(input: Any, vec2: Any) -> Any:
     """``out[i, j] = input[i] * vec2[j]``."""
-    if len(input.shape) != 1 or len(vec2.shape) != 1:
-        raise RuntimeError(f"outer: Expected 1-D arguments, but got {len(input.shape)}-D and {len(vec2.shape)}-D")
+    n, m = len(input.shape), len(vec2.shape)
+    need(n == m == 1, f"outer: Expected 1-D arguments, but got {n}-D and {m}-D")
     return input.reshape(-1, 1) * vec2
 
 
-@composed
+@composed(in_place=True)
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """``beta * input + alpha * (mat1 @ mat2)`` for matrices."""
     return _plus(input, mm(mat1, mat2), beta, alpha)
 
 
-@composed
+@composed(in_place=True)
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """``beta * input + alpha * outer(vec1, vec2)`` for two vectors."""
     return _plus(input, outer(vec1, vec2), *_whole(input, beta, alpha))
 
 
-@composed
+@composed(in_place=True)
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """``beta * input + alpha * (batch1 @ batch2).sum(0)`` for batches of matrices."""
     return _plus(input, bmm(batch1, batch2).sum(0, dtype=input.dtype), *_whole(input, beta, alpha))
 
 
-@composed
+@composed(in_place=True)
 def addmv(input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """``beta * input + alpha * (mat @ vec)`` for a matrix and a vector."""
     return _plus(input, mv(mat, vec), *_whole(input, beta, alpha))
 
 
-@composed
+@composed(in_place=True)
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """``beta * input + alpha * (batch1 @ batch2)`` for batches of matrices."""
     return _plus(input, bmm(batch1, batch2), *_whole(input, beta, alpha))
@@ -168,7 +156,7 @@ def vdot(input: Any, other: Any) -> Any:
     return dot(input, other)
 
 
-@composed
+@composed(method=False)
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     """Products summed over some dimensions of both: the last ``dims`` of ``a`` with the first of ``b``, or two lists.
 
@@ -182,11 +170,9 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     if len(one) == len(other):
         a = a.sum([d for d, m in zip(left, other, strict=True) if m == 1], True, a.dtype) if 1 in other else a
         b = b.sum([d for d, n in zip(right, one, strict=True) if n == 1], True, b.dtype) if 1 in one else b
-    if [a.shape[d] for d in left] != [b.shape[d] for d in right]:
-        raise RuntimeError(
-            f"contracted dimensions need to match, but first has size {[a.shape[d] for d in left]} in dims {left} and "
-            f"second has size {[b.shape[d] for d in right]} in dims {right}"
-        )
+    one, other = ([x.shape[d] for d in ds] for x, ds in ((a, left), (b, right)))
+    said = f"first has size {one} in dims {left} and second has size {other} in dims {right}"
+    need(one == other, f"contracted dimensions need to match, but {said}")
     rows = [d for d in range(len(a.shape)) if d not in left]
     columns = [d for d in range(len(b.shape)) if d not in right]
     m, n, p = (math.prod(x.shape[d] for d in ds) for x, ds in ((a, rows), (a, left), (b, columns)))
@@ -221,13 +207,13 @@ def _einsum_rule(g: Any, inputs: tuple[Any, ...], k: int, terms: tuple[str, ...]
     return np.where(diagonal, spread, 0)
 
 
-@primitive(_einsum_rule, variadic=True, dtypes="same", backward_name="EinsumBackward0", name="contract")
+@hidden(_einsum_rule, variadic=True, dtypes="same", backward_name="EinsumBackward0", name="contract")
 def _contract(*inputs: Any, terms: tuple[str, ...], result: str) -> Any:
     """Products of inputs, summed over the letters that ``result`` has not."""
     return np.einsum(f"{','.join(terms)}->{result}", *inputs, optimize=len(inputs) > 2)
 
 
-@composed
+@composed(method=False)
 def einsum(equation: str, *operands: Any) -> Any:
     """Sums of products in Einstein's notation: ``einsum("bij,bjk->bik", x, y)``; ``...`` stands for more dimensions.
 

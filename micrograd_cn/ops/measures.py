@@ -31,7 +31,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
     return vector_norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), float(p), -1)
 
 
-@composed
+@composed(in_place=True)
 def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
     """``input`` with each slice along ``dim`` whose ``p``-norm is above ``maxnorm`` scaled down to it."""
     fits = p > 0 and maxnorm >= 0 and len(input.shape) > 1

@@ -14,9 +14,11 @@ import numpy as np
 from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.ops.elementwise import floating, gated, numeric, only_floats
 from micrograd_cn.ops.special import erf
-from micrograd_cn.ops.table import composed, primitive
+from micrograd_cn.ops.table import composed, hidden, primitive
 
 # --- activations ---------------------------------------------------------------------------------------------------
+
+activation = functools.partial(only_floats, method=False)
 
 
 @floating(lambda g, out: g * (out * (1 - out)), symbol="σ")
@@ -26,7 +28,7 @@ def sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-@only_floats(lambda g, x: g * sigmoid(-x), domain=((-3.0, 3.0),), backward_name="LogSigmoidBackward0")
+@activation(lambda g, x: g * sigmoid(-x), domain=((-3.0, 3.0),), backward_name="LogSigmoidBackward0")
 def logsigmoid(x: Any) -> Any:
     """``log(sigmoid(x))`` without underflow."""
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
@@ -47,10 +49,8 @@ def relu(x: Any) -> Any:
     return np.maximum(x, _ZEROS.get(x.dtype, 0))
 
 
-@only_floats(
-    lambda g, x, negative_slope: np.where(x > 0, g, g * negative_slope),
-    symbol="LeakyReLU",
-    domain=((0.1, 2.0),),
+@activation(
+    lambda g, x, negative_slope: np.where(x > 0, g, g * negative_slope), symbol="LeakyReLU", domain=((0.1, 2.0),)
 )
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """``x`` above 0 and ``negative_slope * x`` below. Maas, Hannun and Ng, 2013."""
@@ -62,27 +62,23 @@ def _elu_slope(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     return np.where(x > 0, scale, below)
 
 
-@only_floats(
+@activation(
     lambda g, x, alpha, scale, input_scale: g * _elu_slope(x, alpha, scale, input_scale),
-    symbol="ELU",
-    domain=((0.1, 2.0),),
-)
+    symbol="ELU", domain=((0.1, 2.0),),
+)  # fmt: skip
 def elu(x: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
     """``scale * x`` above 0 and ``scale * alpha * (exp(input_scale * x) - 1)`` below. Clevert et al., 2015."""
     below = alpha * np.expm1(input_scale * np.minimum(x, 0))
     return scale * np.where(x > 0, x, below)
 
 
-@only_floats(lambda g, x: g * (sigmoid(x) * (1 + x * (1 - sigmoid(x)))), symbol="SiLU")
+@activation(lambda g, x: g * (sigmoid(x) * (1 + x * (1 - sigmoid(x)))), symbol="SiLU")
 def silu(x: Any) -> Any:
     """``x * sigmoid(x)``. Elfwing, Uchibe and Doya, 2017."""
     return x * sigmoid(x)
 
 
-@only_floats(
-    lambda g, x, beta, threshold: np.where(x * beta > threshold, g, g * sigmoid(x * beta)),
-    symbol="softplus",
-)
+@activation(lambda g, x, beta, threshold: np.where(x * beta > threshold, g, g * sigmoid(x * beta)), symbol="softplus")
 def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """``log(1 + exp(beta * x)) / beta``; ``x`` itself where ``beta * x`` is above ``threshold``."""
     z = x * beta
@@ -118,7 +114,7 @@ def _gelu_rule(g: Any, x: Any, approximate: str, kept: list[Any] | None) -> Any:
     return g * (p + x * (p * (1 - p)) * (2 * c + 6 * d * (x * x)))
 
 
-@only_floats(_gelu_rule, symbol="GELU")
+@activation(_gelu_rule, symbol="GELU")
 def gelu(x: Any, approximate: str = "none", kept: list[Any] | None = None) -> Any:
     """``x * Φ(x)``, Φ the normal distribution function; ``approximate="tanh"``: its tanh form. Hendrycks, 2016.
 
@@ -189,13 +185,12 @@ def _column_sums(g: Any) -> Any:
 
 
 # One product of matrices is faster than a stack of them, and np.dot and ndarray.dot take 0.3 and 0.5 µs less than @.
-@primitive(
+@hidden(
     lambda g, weight, shape: np.dot(g, weight) if g.ndim == 2 else np.dot(_rows(g), weight).reshape(shape),
     lambda g, x: np.dot(g.T, x) if g.ndim == 2 else np.dot(_rows(g).T, _rows(x)),
     lambda g: _column_sums(g if g.ndim == 2 else _rows(g)),
-    dtypes="same",
-    backward_name="AddmmBackward0",
-)
+    dtypes="same", backward_name="AddmmBackward0",
+)  # fmt: skip
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """``x @ weight.T + bias``.
 
@@ -239,7 +234,7 @@ def _slope(x: Any, reduction: str) -> float:
     return 2 / max(math.prod(x.shape), 1) if reduction == "mean" else 2.0
 
 
-@primitive(
+@hidden(
     lambda g, x, target, reduction: (x - target) * (g * _slope(x, reduction)),
     lambda g, x, target, reduction: (target - x) * (g * _slope(x, reduction)),
     dtypes="promote",
@@ -258,12 +253,10 @@ def _bce_rule(g: Any, x: Any, target: Any, reduction: str) -> Any:
     return _share(g, x, reduction) * ((x - target) / np.maximum((1 - x) * x, 1e-12))
 
 
-@primitive(
-    _bce_rule,
-    lambda g, x, reduction: _share(g, x, reduction) * (np.log(1 - x) - np.log(x)),
-    dtypes="same",
-    domain=((0.1, 0.9), (0.1, 0.9)),
-)
+@hidden(
+    _bce_rule, lambda g, x, reduction: _share(g, x, reduction) * (np.log(1 - x) - np.log(x)),
+    dtypes="same", domain=((0.1, 0.9), (0.1, 0.9)),
+)  # fmt: skip
 def binary_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
     """``-(t log x + (1 - t) log(1 - x))``, then reduced; logarithms are cut off at -100, as PyTorch does."""
     return _reduced((target - 1) * _clipped_log(1 - x) - target * _clipped_log(x), reduction)
@@ -279,7 +272,7 @@ def _bce_logits_slope(x: Any, target: Any, pos_weight: Any) -> Any:
     return (1 - target) - (1 - target + pos_weight * target) * sigmoid(-x)
 
 
-@primitive(
+@hidden(
     lambda g, x, target, reduction, pos_weight: _share(g, x, reduction) * _bce_logits_slope(x, target, pos_weight),
     lambda g, x, reduction, pos_weight: (
         _share(g, x, reduction)
@@ -303,7 +296,7 @@ def _nll_rule(g: Any, shape: Any, target: Any, counts: Any, divisor: Any, reduct
     return c * (g.reshape((-1, 1)) if reduction == "none" else g / (1 if divisor == 0 else divisor))
 
 
-@primitive(_nll_rule, dtypes="float_only", backward_name="NllLossBackward0", symbol="−log p")
+@hidden(_nll_rule, dtypes="float_only", backward_name="NllLossBackward0", symbol="−log p")
 def nll_loss(x: Any, target: Any, counts: Any = None, divisor: Any = 1, reduction: str = "mean") -> Any:
     """``-counts * x[target]`` for each sample; unless ``reduction`` is "none", their sum over ``divisor``.
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.ops.neural import _ones
-from micrograd_cn.ops.table import primitive
+from micrograd_cn.ops.table import hidden
 
 Dims = tuple[int, ...]
 
@@ -142,8 +142,7 @@ _RULES = (_input_rule, _weight_rule, lambda g, shape, form: _sums(g, _spread(g, 
 
 
 def _row(name: str, backward_name: str, symbol: str) -> Any:
-    facts = {"name": name, "backward_name": backward_name, "symbol": symbol}
-    return primitive(*_RULES, **facts)(_normalized)
+    return hidden(*_RULES, name=name, backward_name=backward_name, symbol=symbol)(_normalized)
 
 
 batch_norm = _row("batch_norm", "NativeBatchNormBackward0", "BatchNorm")

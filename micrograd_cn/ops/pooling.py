@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from micrograd_cn.ops.table import primitive
+from micrograd_cn.ops.table import hidden
 
 # --- sparse maps ---------------------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ def _linked_rule(g: Any, links: Links, dim: int) -> Any:
     return linked(g, links.T, dim)
 
 
-@primitive(_linked_rule)
+@hidden(_linked_rule)
 def linked(x: Any, links: Links, dim: int) -> Any:
     """The product of the matrix ``links`` with ``x`` along ``dim``; its adjoint is that of the transposed matrix.
 
@@ -73,7 +73,7 @@ def linked(x: Any, links: Links, dim: int) -> Any:
     return out
 
 
-@primitive(lambda g, index: g[index], backward_name="ConstantPadNdBackward0")
+@hidden(lambda g, index: g[index], backward_name="ConstantPadNdBackward0")
 def padded(x: Any, index: tuple[slice, ...], size: tuple[int, ...], value: float) -> Any:
     """An array of shape ``size`` full of ``value``, with ``x`` at ``index``."""
     out = np.full(size, value, x.dtype)
@@ -152,31 +152,34 @@ def _mean_rule(g: Any, window: Window, divisor: Any) -> Any:
     return window_spread(g, window, divisor)
 
 
-@primitive(_mean_rule, backward_name="AvgPool2DBackward0")
+@hidden(_mean_rule, backward_name="AvgPool2DBackward0")
 def window_mean(x: Any, window: Window, divisor: Any) -> Any:
     """The sum of the elements in each window, over ``divisor``: a number, or an array that broadcasts."""
     out = _over_windows(np.add, x, window, 0)
     return np.divide(out, np.asarray(divisor, x.dtype), out=out, casting="unsafe")
 
 
-@primitive(lambda g, window, divisor: window_mean(g, window, divisor))
+@hidden(lambda g, window, divisor: window_mean(g, window, divisor))
 def window_spread(x: Any, window: Window, divisor: Any) -> Any:
     """The adjoint of `window_mean`: each element, over ``divisor``, added to all places of its window."""
     x = x / np.asarray(divisor, x.dtype)
     return _spread((x[to] for to, _ in _taps(window)), x, window)
 
 
-def _max_rule(g: Any, x: Any, out: Any, window: Window) -> Any:
-    return max_spread(g, winners(x, out, window), window)
+def _max_rule(g: Any, x: Any, window: Window, kept: list[Any] | None) -> Any:
+    return max_spread(g, kept[0] if kept else winners(x, window_max(x, window), window), window)
 
 
-@primitive(_max_rule, backward_name="MaxPool2DWithIndicesBackward0")
-def window_max(x: Any, window: Window) -> Any:
-    """The largest element in each window; NaN wins."""
-    return _over_windows(np.maximum, x, window, np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf)
+@hidden(_max_rule, backward_name="MaxPool2DWithIndicesBackward0")
+def window_max(x: Any, window: Window, kept: list[Any] | None = None) -> Any:
+    """The largest element in each window; NaN wins. ``kept`` is an empty list, which receives the `winners`."""
+    out = _over_windows(np.maximum, x, window, np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf)
+    if kept is not None:  # found now, since the result may be changed in place
+        kept.append(winners(x, out, window))
+    return out
 
 
-@primitive(None, None)
+@hidden(None, None)
 def winners(x: Any, out: Any, window: Window) -> Any:
     """Where in its window each maximum stands, counted backwards from 1 as the last place: a small unsigned type.
 
@@ -201,14 +204,14 @@ def _pick_rule(g: Any, code: Any, window: Window) -> Any:
     return max_pick(g, code, window)
 
 
-@primitive(_pick_rule, None)
+@hidden(_pick_rule, None)
 def max_spread(x: Any, code: Any, window: Window) -> Any:
     """Each element at the place of its window that ``code`` (see `winners`) says, added up; zeros elsewhere."""
     taps = _taps(window)
     return _spread((_if(code[to] == len(taps) - i, x[to]) for i, (to, _) in enumerate(taps)), x, window)
 
 
-@primitive(lambda g, code, window: max_spread(g, code, window), None)
+@hidden(lambda g, code, window: max_spread(g, code, window), None)
 def max_pick(x: Any, code: Any, window: Window) -> Any:
     """The adjoint of `max_spread`: the element of each window that stands where ``code`` says."""
     taps = _taps(window)

@@ -13,7 +13,7 @@ import numpy as np
 
 from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.ops.shape import axis_index
-from micrograd_cn.ops.table import composed, primitive
+from micrograd_cn.ops.table import composed, hidden, primitive
 
 Dims = int | tuple[int, ...] | None
 
@@ -99,13 +99,13 @@ def _variance(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     return np.divide(np.add.reduce(d * d, axis=_axes(dim, x.ndim), keepdims=keepdim), freedom)
 
 
-@primitive(_var_rule, backward_name="VarBackward0", name="variance")
+@hidden(_var_rule, backward_name="VarBackward0", name="variance")
 def _var(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
     """``sum((x - mean)²) / (n - correction)`` over ``dim``."""
     return _variance(x, dim, correction, keepdim)
 
 
-@primitive(
+@hidden(
     lambda g, x, out, dim, correction, keepdim: _var_rule(
         np.where(out == 0, 0, g / (2 * np.where(out == 0, 1, out))), x, dim, correction, keepdim
     ),
@@ -117,11 +117,11 @@ def _std(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False)
     return np.sqrt(_variance(x, dim, correction, keepdim))
 
 
-def _correction(dim: Any, unbiased: bool | None, correction: float | None) -> tuple[Any, float]:
+def _moment(row: Any, input: Any, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None) -> Any:
     """PyTorch's older form ``x.var(unbiased)`` and its newer one ``x.var(dim, correction=1)``, as one."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    return dim, (unbiased is not False) if correction is None else correction
+    return row(input, dim, (unbiased is not False) if correction is None else correction, keepdim)
 
 
 @composed
@@ -132,8 +132,7 @@ def var(
 
     https://pytorch.org/docs/stable/generated/torch.var.html
     """
-    dim, correction = _correction(dim, unbiased, correction)
-    return _var(input, dim, correction, keepdim)
+    return _moment(_var, input, dim, unbiased, keepdim, correction)
 
 
 @composed
@@ -141,26 +140,25 @@ def std(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
     """Standard deviation, the square root of `var`; arguments as there."""
-    dim, correction = _correction(dim, unbiased, correction)
-    return _std(input, dim, correction, keepdim)
+    return _moment(_std, input, dim, unbiased, keepdim, correction)
 
 
-@composed
+@composed(method=False)
 def var_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple[Any, Any]:
     """`var` and `mean` over ``dim``; arguments as there."""
-    dim, correction = _correction(dim, unbiased, correction)
-    return _var(input, dim, correction, keepdim), mean(input, dim, keepdim)
+    average = mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    return _moment(_var, input, dim, unbiased, keepdim, correction), average
 
 
-@composed
+@composed(method=False)
 def std_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple[Any, Any]:
     """`std` and `mean` over ``dim``; arguments as for `var`."""
-    dim, correction = _correction(dim, unbiased, correction)
-    return _std(input, dim, correction, keepdim), mean(input, dim, keepdim)
+    average = mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    return _moment(_std, input, dim, unbiased, keepdim, correction), average
 
 
 @composed
@@ -294,11 +292,7 @@ def _norm_rule(g: Any, x: Any, out: Any, ord: float, dim: Any, keepdim: bool) ->
     return slope * np.where(out == 0, 0, g / out ** (ord - 1))
 
 
-@primitive(
-    _norm_rule,
-    backward_name="LinalgVectorNormBackward0",
-    symbol="‖x‖",
-)
+@hidden(_norm_rule, backward_name="LinalgVectorNormBackward0", symbol="‖x‖")
 def vector_norm(x: Any, ord: float = 2, dim: Dims = None, keepdim: bool = False) -> Any:
     """``sum(|x| ** ord) ** (1 / ord)`` over ``dim``; ord may be 0 (how many are not zero) and ±inf."""
     _inexact("norm", x.dtype)
@@ -324,7 +318,7 @@ def _cumsum_rule(g: Any, dim: int) -> Any:
     return np.flip(np.cumsum(np.flip(g, dim), axis=dim), dim) if g.ndim else g
 
 
-@primitive(_cumsum_rule, numpy=(np.cumsum,))
+@primitive(_cumsum_rule, numpy=(np.cumsum,), in_place=True)
 def cumsum(x: Any, dim: int, dtype: Any = None) -> Any:
     """Sums of the first 1, 2, … elements along ``dim``; the shape stays."""
     return _running(np.cumsum, x, dim, dtype)
@@ -342,7 +336,7 @@ def _cumprod_rule(g: Any, x: Any, dim: int) -> Any:
     return np.moveaxis(np.sum(np.where(after, products, 0) * g, axis=1), 0, dim)
 
 
-@primitive(_cumprod_rule, numpy=(np.cumprod,), domain=((0.5, 1.5),))
+@primitive(_cumprod_rule, numpy=(np.cumprod,), domain=((0.5, 1.5),), in_place=True)
 def cumprod(x: Any, dim: int, dtype: Any = None) -> Any:
     """Products of the first 1, 2, … elements along ``dim``; the shape stays."""
     return _running(np.cumprod, x, dim, dtype)

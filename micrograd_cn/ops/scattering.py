@@ -15,7 +15,7 @@ from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.ops.elementwise import where
 from micrograd_cn.ops.given import corrected
 from micrograd_cn.ops.indexing import along, mask_of, put, replaced, whole_numbers, within
-from micrograd_cn.ops.shape import axis_index, common_shape, expand, view
+from micrograd_cn.ops.shape import axis_length, common_shape, expand, need, view
 from micrograd_cn.ops.table import composed
 
 
@@ -33,18 +33,17 @@ def _number_for(input: Any, value: Any, name: str) -> Any:
 
 
 def _same_type(input: Any, source: Any, name: str) -> None:
-    if source.dtype is not input.dtype:
-        found = f"{input.dtype} and {source.dtype}"
-        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype, got {found}")
+    found = f"{input.dtype} and {source.dtype}"
+    need(source.dtype is input.dtype, f"{name}(): Expected self.dtype to be equal to src.dtype, got {found}")
 
 
-@composed
+@composed(in_place=True)
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """``input`` with the number ``value`` where ``mask`` (which broadcasts) is True; the type stays."""
     return where(mask_of(mask, "masked_fill"), _number_for(input, value, "masked_fill_"), input)
 
 
-@composed
+@composed(in_place=True)
 def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
     """``input`` with the elements of ``source``, in order, at the places where ``mask`` (which broadcasts) is True."""
     _same_type(input, source, "masked_scatter")
@@ -52,8 +51,7 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
     shape = common_shape(tuple(input.shape), mask.shape)
     mask, input = np.broadcast_to(mask, shape), expand(input, shape)
     wanted, flat = int(mask.sum()), view(source, (-1,))
-    if flat.shape[0] < wanted:
-        raise RuntimeError(f"masked_scatter: expected at least {wanted} elements in source, got {flat.shape[0]}")
+    need(flat.shape[0] >= wanted, f"masked_scatter: expected at least {wanted} elements in source, got {flat.shape[0]}")
     return replaced(input, flat[:wanted], (mask,))
 
 
@@ -62,14 +60,13 @@ def _fitting(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[Any
     _same_type(input, src, name)
     index = np.asarray(index)
     places = along(index, dim, tuple(input.shape), name)
-    if len(src.shape) != index.ndim or any(n > m for n, m in zip(index.shape, src.shape, strict=False)):
-        raise RuntimeError(
-            f"{name}(): expected index {list(index.shape)} to be no larger than src {list(src.shape)} in any dimension"
-        )
-    return src[tuple(slice(n) for n in index.shape)], places
+    wanted, there = list(index.shape), list(src.shape)
+    fits = len(there) == len(wanted) and all(n <= m for n, m in zip(wanted, there, strict=True))
+    need(fits, f"{name}(): expected index {wanted} to be no larger than src {there} in any dimension")
+    return src[tuple(map(slice, wanted))], places
 
 
-@composed
+@composed(in_place=True)
 def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
     """``out[i][index[i][j]] = src[i][j]`` for ``dim=1``, and so on, elsewhere ``input``: the reverse of `gather`.
 
@@ -83,8 +80,7 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     """
     src = value if src is None else src
     if reduce is not None:  # deprecated in favour of scatter_reduce
-        if reduce not in ("add", "multiply"):
-            raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce!r}")
+        need(reduce in ("add", "multiply"), f"reduce argument must be either add or multiply, got {reduce!r}")
         full = src if getattr(src, "shape", ()) else expand(_number_for(input, src, "scatter"), np.shape(index))
         return scatter_reduce(input, dim, index, full, {"add": "sum", "multiply": "prod"}[reduce])
     if np.size(index) == 0:
@@ -94,7 +90,7 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     return replaced(input, *_fitting("scatter", input, dim, index, src))
 
 
-@composed
+@composed(in_place=True)
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """``input`` plus ``src`` at the places that ``index`` names along ``dim``; places that occur twice get both."""
     if np.size(index) == 0:
@@ -111,8 +107,7 @@ def _reduced(name: str, input: Any, part: Any, places: Any, reduce: str, include
     counts = np.bincount(at, minlength=whole.shape[0])
     low, high = (np.iinfo(kind).min, np.iinfo(kind).max) if kind.kind in "iu" else (-np.inf, np.inf)
     neutral = {"sum": 0, "mean": 0, "prod": 1, "amax": low if kind.kind != "b" else 0, "amin": high}
-    if reduce not in neutral:
-        raise RuntimeError(f"{name}(): reduce argument must be sum, prod, mean, amax or amin, got {reduce!r}")
+    need(reduce in neutral, f"{name}(): reduce argument must be sum, prod, mean, amax or amin, got {reduce!r}")
     if not include_self:
         whole = masked_fill(whole, counts > 0, neutral[reduce])
     if reduce in ("sum", "mean"):
@@ -138,7 +133,7 @@ def _reduced(name: str, input: Any, part: Any, places: Any, reduce: str, include
     return view(whole, size)
 
 
-@composed
+@composed(in_place=True)
 def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
     """`scatter_add` for "sum", "prod", "mean", "amax" or "amin"; what stood there counts too if ``include_self``.
 
@@ -149,7 +144,7 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
     return _reduced("scatter_reduce", input, *_fitting("scatter_reduce", input, dim, index, src), reduce, include_self)
 
 
-@composed
+@composed(in_place=True)
 def index_reduce(input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Any:
     """As `scatter_reduce`, with the slices of ``source`` at the positions ``index`` along ``dim``."""
     places = _slices("index_reduce", input, dim, index, source, RuntimeError)
@@ -162,55 +157,47 @@ def index_reduce(input: Any, dim: int, index: Any, source: Any, reduce: str, *, 
 
 def _slices(name: str, input: Any, dim: int, index: Any, source: Any, error: Any) -> tuple[Any, ...]:
     """The index of the slices along ``dim`` that ``source`` has a slice each for."""
-    dim, index = axis_index(dim, len(input.shape)), whole_numbers(index, name)
-    if index.ndim > 1:
-        raise IndexError(f"{name}(): Index is supposed to be a vector, but got shape {list(index.shape)}")
+    (dim, n), index = axis_length(input, dim), whole_numbers(index, name)
+    need(index.ndim <= 1, f"{name}(): Index is supposed to be a vector, but got shape {list(index.shape)}", IndexError)
     index = index.reshape(-1)
     _same_type(input, source, name)
     shape = list(input.shape)
     if shape:
         shape[dim] = len(index)
-    if list(source.shape) != shape:
-        raise RuntimeError(
-            f"{name}(): source of shape {list(source.shape)} must have shape {shape}: that of self "
-            f"{list(input.shape)}, with one slice along dim {dim} for each of {len(index)} indices"
-        )
-    within(index, input.shape[dim] if input.shape else 1, error, dim=dim)
+    said = f"that of self {list(input.shape)}, with one slice along dim {dim} for each of {len(index)} indices"
+    need(list(source.shape) == shape, f"{name}(): source of shape {list(source.shape)} must have shape {shape}: {said}")
+    within(index, n, error, dim=dim)
     return (slice(None),) * dim + (index,) if input.shape else ()
 
 
-@composed
+@composed(in_place=True)
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
     """``input`` plus ``alpha`` times the slices of ``source`` at the positions ``index`` along ``dim``."""
     places = _slices("index_add", input, dim, index, source, RuntimeError)
     return input + put(source if alpha == 1 else source * alpha, places, tuple(input.shape))
 
 
-@composed
+@composed(in_place=True)
 def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
     """``input`` with the slices of ``source`` at the positions ``index`` along ``dim``."""
     return replaced(input, source, _slices("index_copy", input, dim, index, source, IndexError))
 
 
-@composed
+@composed(in_place=True)
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     """``input`` with the number ``value`` in the slices at the positions ``index`` along ``dim``."""
-    dim, index = axis_index(dim, len(input.shape)), whole_numbers(index, "index_fill")
-    n = input.shape[dim] if input.shape else 1
+    (dim, n), index = axis_length(input, dim), whole_numbers(index, "index_fill")
     within(index, n, IndexError, -n, dim)
     # A place that is named twice is filled, and counts in the gradient of the value, once.
     places = (slice(None),) * dim + (np.unique(index % max(n, 1)),) if input.shape else ()
     return replaced(input, _number_for(input, value, "index_fill_"), places) if index.size else input.clone()
 
 
-@composed
+@composed(in_place=True)
 def index_put(input: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
     """``input`` after ``input[indices] = values``, or with ``accumulate`` after adding, also where places repeat."""
-    if values.dtype is not input.dtype:
-        raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {input.dtype} for the destination and "
-            f"{values.dtype} for the source."
-        )
+    said = f"got {input.dtype} for the destination and {values.dtype} for the source."
+    need(values.dtype is input.dtype, f"Index put requires the source and destination dtypes match, {said}")
     places = tuple(slice(None) if i is None else np.asarray(i) for i in indices)
     if accumulate:
         target = np.empty(tuple(input.shape), dtype=bool)[places].shape

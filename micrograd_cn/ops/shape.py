@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.ops.table import composed, primitive
+from micrograd_cn.ops.table import composed, hidden, primitive
 
 
 def axis_index(dim: int, ndim: int) -> int:
@@ -21,6 +21,12 @@ def axis_index(dim: int, ndim: int) -> int:
     if not -n <= dim < n:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
     return dim % n
+
+
+def axis_length(x: Any, dim: int) -> tuple[int, int]:
+    """``dim`` counted from the front, and the length of that dimension of ``x``; a number is a vector of one."""
+    dim = axis_index(dim, len(x.shape))
+    return dim, x.shape[dim] if x.shape else 1
 
 
 def need(fits: Any, otherwise: str, error: type[Exception] = RuntimeError) -> None:
@@ -62,9 +68,9 @@ def _inverse(dims: Sequence[int]) -> tuple[int, ...]:
 def permute(x: Any, dims: tuple[int, ...]) -> Any:
     """``x`` with its dimensions in the order ``dims``."""
     if len(dims) != x.ndim:
+        said = f"ordering of dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(dims)}"
         raise RuntimeError(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
-            f"ordering of dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(dims)}"
+            f"permute(): number of dimensions in the tensor input does not match the length of the {said}"
         )
     return np.transpose(x, dims)
 
@@ -87,9 +93,8 @@ def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Any:
     """``x`` without its dimensions of length 1; with ``dim``, only those named, where they have length 1."""
     if dim is None:
         return np.squeeze(x)
-    named = [axis_index(d, x.ndim) for d in ((dim,) if isinstance(dim, int) else dim)]
-    gone = set(named)
-    if len(gone) < len(named):
+    gone = [axis_index(d, x.ndim) for d in ((dim,) if isinstance(dim, int) else dim)]
+    if len(set(gone)) < len(gone):
         raise RuntimeError(f"a dim appears multiple times in the list of dims {dim}")
     return x.reshape(tuple(n for i, n in enumerate(x.shape) if i not in gone or n != 1))
 
@@ -112,10 +117,9 @@ def expand(x: Any, size: tuple[int, ...]) -> Any:
     try:
         out = np.broadcast_to(x, wanted)
     except ValueError:
-        raise RuntimeError(
-            f"The expanded size of the tensor {list(size)} must match the existing size {list(x.shape)} at every "
-            "non-singleton dimension. Only dimensions of length 1 can be expanded."
-        ) from None
+        said = "at every non-singleton dimension. Only dimensions of length 1 can be expanded."
+        found = f"{list(size)} must match the existing size {list(x.shape)}"
+        raise RuntimeError(f"The expanded size of the tensor {found} {said}") from None
     out.flags.writeable = True  # in-place operations on it are refused where they would write one element twice
     return out
 
@@ -123,17 +127,14 @@ def expand(x: Any, size: tuple[int, ...]) -> Any:
 @primitive(lambda g, dims: np.flip(g, dims), numpy=(np.flip,))
 def flip(x: Any, dims: int | tuple[int, ...]) -> Any:
     """A copy of ``x`` with the order along ``dims`` reversed."""
-    if not x.ndim:
-        return x.copy()
-    return np.flip(x, dims).copy()
+    return np.flip(x, dims).copy() if x.ndim else x.copy()
 
 
 @primitive(lambda g, shifts, dims: np.roll(g, _negated(shifts), dims), numpy=(np.roll,))
 def roll(x: Any, shifts: int | tuple[int, ...], dims: int | tuple[int, ...] | None = None) -> Any:
     """A copy of ``x`` turned by ``shifts`` along ``dims``; what leaves at one end enters at the other."""
     counts = [1 if isinstance(n, int) else len(n) for n in (shifts, () if dims is None else dims)]
-    if not counts[0]:
-        raise RuntimeError("`shifts` required, got none")
+    need(counts[0], "`shifts` required, got none")
     if counts[0] != counts[1] and (dims is not None or counts[0] != 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {counts[0]}, dims:{counts[1]}")
     return np.roll(x, shifts, dims)
@@ -144,18 +145,17 @@ def _negated(shifts: Any) -> Any:
 
 
 def _matrix(name: str, x: Any) -> None:
-    if x.ndim < 2:
-        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions, got shape {list(x.shape)}")
+    need(x.ndim >= 2, f"{name}: input tensor must have at least 2 dimensions, got shape {list(x.shape)}")
 
 
-@primitive(lambda g, diagonal: np.tril(g, diagonal), numpy=(np.tril,))
+@primitive(lambda g, diagonal: np.tril(g, diagonal), numpy=(np.tril,), in_place=True)
 def tril(x: Any, diagonal: int = 0) -> Any:
     """The lower triangle of the last two dimensions, zero above ``diagonal``."""
     _matrix("tril", x)
     return np.tril(x, diagonal)
 
 
-@primitive(lambda g, diagonal: np.triu(g, diagonal), numpy=(np.triu,))
+@primitive(lambda g, diagonal: np.triu(g, diagonal), numpy=(np.triu,), in_place=True)
 def triu(x: Any, diagonal: int = 0) -> Any:
     """The upper triangle of the last two dimensions, zero below ``diagonal``."""
     _matrix("triu", x)
@@ -176,7 +176,7 @@ def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     return out
 
 
-@primitive(lambda g, offset, dim1, dim2: np.diagonal(g, offset, dim1, dim2), backward_name="DiagEmbedBackward0")
+@hidden(lambda g, offset, dim1, dim2: np.diagonal(g, offset, dim1, dim2), backward_name="DiagEmbedBackward0")
 def on_diagonal(x: Any, size: tuple[int, ...], offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """Zeros of shape ``size`` but for a `diagonal`, which is ``x``."""
     out = np.zeros(size, x.dtype)
@@ -189,7 +189,7 @@ def _cat_rule(g: Any, k: int, dim: int, ends: tuple[int, ...]) -> Any:
     return g[(slice(None),) * (dim % len(g.shape)) + (slice(start, ends[k]),)]
 
 
-@primitive(_cat_rule, variadic=True, dtypes="promote", backward_name="CatBackward0", name="concat")
+@hidden(_cat_rule, variadic=True, dtypes="promote", backward_name="CatBackward0", name="concat")
 def _concat(*xs: Any, dim: int, ends: tuple[int, ...]) -> Any:
     """Arrays joined along ``dim``; ``ends`` says where each one ends."""
     return np.concatenate(xs, axis=dim)
@@ -199,7 +199,7 @@ def _stack_rule(g: Any, k: int, dim: int) -> Any:
     return g[(slice(None),) * (dim % len(g.shape)) + (k,)]
 
 
-@primitive(_stack_rule, variadic=True, dtypes="promote", backward_name="StackBackward0", name="join")
+@hidden(_stack_rule, variadic=True, dtypes="promote", backward_name="StackBackward0", name="join")
 def _join(*xs: Any, dim: int) -> Any:
     """Arrays of one shape joined along a new dimension ``dim``."""
     return np.stack(xs, axis=dim)
@@ -235,27 +235,23 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     if not shape:
         return view(input, (1,))
     first, last = axis_index(start_dim, len(shape)), axis_index(end_dim, len(shape))
-    if first > last:
-        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-    if first == last:
-        return input
-    return view(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+    need(first <= last, "flatten() has invalid args: start_dim cannot come after end_dim")
+    merged = (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
+    return view(input, merged) if first < last else input
 
 
 @composed
 def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     """``input`` with the dimension ``dim`` split into ``sizes``, one of which may be -1."""
     dim = axis_index(dim, len(input.shape))
-    if not sizes:
-        raise RuntimeError("unflatten: sizes must be non-empty")
+    need(sizes, "unflatten: sizes must be non-empty")
     return view(input, (*input.shape[:dim], *sizes, *input.shape[dim + 1 :]))
 
 
 @composed
 def t(input: Any) -> Any:
     """The transpose of a matrix; a vector as it is."""
-    if len(input.shape) > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {len(input.shape)}D")
+    need(len(input.shape) <= 2, f"t() expects a tensor with <= 2 dimensions, but self is {len(input.shape)}D")
     return transpose(input, 0, 1) if len(input.shape) == 2 else input
 
 
@@ -263,25 +259,23 @@ def t(input: Any) -> Any:
 def movedim(input: Any, source: Any, destination: Any) -> Any:
     """``input`` with the dimensions ``source`` moved to the places ``destination``."""
     n = len(input.shape)
-    one = [axis_index(i, n) for i in ([source] if isinstance(source, int) else source)]
-    to = [axis_index(i, n) for i in ([destination] if isinstance(destination, int) else destination)]
-    if len(one) != len(to) or len(set(one)) < len(one) or len(set(to)) < len(to):
-        raise RuntimeError(f"movedim: source {source} and destination {destination} must be as many dims, each once")
+    one, to = ([axis_index(i, n) for i in ([d] if isinstance(d, int) else d)] for d in (source, destination))
+    fits = len(one) == len(to) == len(set(one)) == len(set(to))
+    need(fits, f"movedim: source {source} and destination {destination} must be as many dims, each once")
     order = [i for i in range(n) if i not in one]
     for place, dim in sorted(zip(to, one, strict=True)):
         order.insert(place, dim)
     return permute(input, tuple(order))
 
 
-@composed
+@composed(method=False)
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors joined along an existing dimension; all other lengths must agree.
 
     https://pytorch.org/docs/stable/generated/torch.cat.html
     """
     tensors = tuple(tensors)
-    if not tensors:
-        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    need(tensors, "torch.cat(): expected a non-empty list of Tensors", ValueError)
     for i, x in enumerate(tensors):
         if not hasattr(x, "shape"):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
@@ -295,27 +289,22 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     ends, end = [], 0
     for x in tensors:
         if tuple(x.shape[:axis]) != before or tuple(x.shape[axis + 1 :]) != behind or len(x.shape) != len(shape):
-            raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {dim}. Got shapes {list(shape)} and {list(x.shape)} "
-                "in the list."
-            )
+            found = f"Got shapes {list(shape)} and {list(x.shape)} in the list."
+            raise RuntimeError(f"Sizes of tensors must match except in dimension {dim}. {found}")
         end += x.shape[axis]
         ends.append(end)
     return _concat(*tensors, dim=dim, ends=tuple(ends))
 
 
-@composed
+@composed(method=False)
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors of one shape joined along a new dimension ``dim``."""
     tensors = tuple(tensors)
-    if not tensors:
-        raise RuntimeError("stack expects a non-empty TensorList")
+    need(tensors, "stack expects a non-empty TensorList")
     for i, x in enumerate(tensors):
         if tuple(x.shape) != tuple(tensors[0].shape):
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 "
-                f"and {list(x.shape)} at entry {i}"
-            )
+            found = f"{list(tensors[0].shape)} at entry 0 and {list(x.shape)} at entry {i}"
+            raise RuntimeError(f"stack expects each tensor to be equal size, but got {found}")
     return _join(*tensors, dim=dim)
 
 
@@ -323,14 +312,11 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
 def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     """The part of ``input`` from ``start`` on, ``length`` long, along ``dim``; a view."""
     dim = axis_index(dim, len(input.shape))
-    if not input.shape:
-        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    need(input.shape, "narrow() cannot be applied to a 0-dim tensor.")
     n, start = input.shape[dim], int(start)
-    if not -n <= start <= n:
-        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
+    need(-n <= start <= n, f"start out of range (expected to be in range of [{-n}, {n}], but got {start})", IndexError)
     start = start + n if start < 0 else start
-    if length < 0 or start + length > n:
-        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    need(length >= 0 and start + length <= n, f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return input[(slice(None),) * dim + (slice(start, start + length),)]
 
 
@@ -338,8 +324,7 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
 def select(input: Any, dim: int, index: int) -> Any:
     """The slice of ``input`` at ``index`` along ``dim``, without that dimension; a view."""
     dim = axis_index(dim, len(input.shape))
-    if not input.shape:
-        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    need(input.shape, "select() cannot be applied to a 0-dim tensor.", IndexError)
     return input[(slice(None),) * dim + (int(index),)]
 
 
@@ -347,8 +332,7 @@ def select(input: Any, dim: int, index: int) -> Any:
 def split(input: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
     """``input`` cut along ``dim`` into views of one length (the last may be shorter) or of the lengths given."""
     dim = axis_index(dim, len(input.shape))
-    if not input.shape:
-        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    need(input.shape, "split expects at least a 1-dimensional tensor")
     n, size = input.shape[dim], split_size_or_sections
     if isinstance(size, int):
         if size < 0 or (size == 0 and n):
@@ -356,11 +340,8 @@ def split(input: Any, split_size_or_sections: int | Sequence[int], dim: int = 0)
         lengths = [min(size, n - at) for at in range(0, n, size)] if n else [0]
     else:
         lengths = list(size)
-        if sum(lengths) != n:
-            raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), "
-                f"but got split_sizes={lengths}"
-            )
+        said = f"sum exactly to {n} (input tensor's size at dimension {dim}), but got split_sizes={lengths}"
+        need(sum(lengths) == n, f"split_with_sizes expects split_sizes to {said}")
     starts = [sum(lengths[:i]) for i in range(len(lengths))]
     return tuple(narrow(input, dim, at, length) for at, length in zip(starts, lengths, strict=True))
 
@@ -368,11 +349,9 @@ def split(input: Any, split_size_or_sections: int | Sequence[int], dim: int = 0)
 @composed
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """``input`` cut along ``dim`` into at most ``chunks`` views of equal length (the last may be shorter)."""
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    need(chunks > 0, f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     dim = axis_index(dim, len(input.shape))
-    if not input.shape:
-        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    need(input.shape, "chunk expects at least a 1-dimensional tensor")
     n = input.shape[dim]
     return split(input, -(-n // chunks) if n else [0] * chunks, dim)
 
@@ -380,16 +359,15 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
 @composed
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """All slices of ``input`` along ``dim``, without that dimension; views."""
-    dim = axis_index(dim, len(input.shape))
-    if not input.shape:
-        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    return tuple(select(input, dim, i) for i in range(input.shape[dim]))
+    dim, n = axis_length(input, dim)
+    need(input.shape, f"Dimension specified as {dim} but tensor has no dimensions", IndexError)
+    return tuple(select(input, dim, i) for i in range(n))
 
 
 @composed
 def ravel(input: Any) -> Any:
-    """``input`` as one row of elements; a view where its memory allows."""
-    return view(input, (-1,))
+    """``input`` as one row of elements; a view if it is contiguous."""
+    return view(input.contiguous(), (-1,))
 
 
 @composed

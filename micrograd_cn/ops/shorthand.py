@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.dtypes import to_numpy
-from micrograd_cn.ops.shape import axis_index, cat, narrow
+from micrograd_cn.ops.shape import axis_index, cat, narrow, need
 from micrograd_cn.ops.table import composed
 
 
-@composed
+@composed(in_place=True)
 def clamp_min(input: Any, min: Any) -> Any:
     """``input``, but not below ``min``."""
     return input.clamp(min) if to_numpy(input.dtype).kind != "b" else input | min
 
 
-@composed
+@composed(in_place=True)
 def clamp_max(input: Any, max: Any) -> Any:
     """``input``, but not above ``max``."""
     return input.clamp(None, max) if to_numpy(input.dtype).kind != "b" else input & max
 
 
-@composed
+@composed(in_place=True)
 def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
     """``input`` with NaN, inf and -inf replaced: by 0 and the largest and smallest finite number unless given."""
     kind = to_numpy(input.dtype)
@@ -40,26 +40,26 @@ def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None
     return input
 
 
-@composed
+@composed(in_place=True)
 def logit(input: Any, eps: float | None = None) -> Any:
     """``log(x / (1 - x))``, the inverse of sigmoid; with ``eps``, x is first clamped to ``[eps, 1 - eps]``."""
     x = input if eps is None else input.clamp(eps, 1 - eps)
     return (x / (1 - x)).log()
 
 
-@composed
+@composed(in_place=True)
 def deg2rad(input: Any) -> Any:
     """Degrees as radians."""
     return input * (math.pi / 180)
 
 
-@composed
+@composed(in_place=True)
 def rad2deg(input: Any) -> Any:
     """Radians as degrees."""
     return input * (180 / math.pi)
 
 
-@composed
+@composed(in_place=True)
 def lerp(input: Any, end: Any, weight: Any) -> Any:
     """Linear interpolation ``input + weight * (end - input)``."""
     step = end - input
@@ -69,13 +69,13 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
     return np.where(weight.abs() < 0.5, input + weight * step, end - step * (1 - weight))
 
 
-@composed
+@composed(in_place=True)
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
     """``input + value * tensor1 * tensor2``."""
     return input + (tensor1 * tensor2 if value == 1 else value * tensor1 * tensor2)
 
 
-@composed
+@composed(in_place=True)
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
     """``input + value * tensor1 / tensor2``."""
     return input + (tensor1 / tensor2 if value == 1 else value * tensor1 / tensor2)
@@ -84,8 +84,7 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
 @composed
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Differences of neighbours along ``dim``, taken ``n`` times; ``prepend`` and ``append`` are joined on first."""
-    if not input.shape:
-        raise RuntimeError("diff expects input to be at least one-dimensional, got a 0-dim tensor")
+    need(input.shape, "diff expects input to be at least one-dimensional, got a 0-dim tensor")
     if n <= 0:
         return input.clone()
     dim = axis_index(dim, len(input.shape))

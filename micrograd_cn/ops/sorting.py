@@ -11,26 +11,17 @@ import numpy as np
 
 from micrograd_cn.ops import elementwise
 from micrograd_cn.ops.extremes import return_type
-from micrograd_cn.ops.indexing import along, pick_along, put_back
-from micrograd_cn.ops.shape import axis_index, view
-from micrograd_cn.ops.table import composed, primitive
+from micrograd_cn.ops.indexing import along, pick_along, picking
+from micrograd_cn.ops.shape import axis_index, axis_length, need, view
+from micrograd_cn.ops.table import composed
 
-_NAMES = ("sort", "topk", "median", "kthvalue")
-_SORT, _TOPK, _MEDIAN, _KTH = map(return_type, _NAMES)
+_SORT, _TOPK, _MEDIAN, _KTH = map(return_type, ("sort", "topk", "median", "kthvalue"))
+_NANMEDIAN = return_type("nanmedian")
 
 # --- sorting -------------------------------------------------------------------------------------------------------
 
 
-@primitive(put_back, backward_name="SortBackward0")
-def sorted_along(x: Any, index: tuple[Any, ...]) -> Any:
-    """``x[index]``, for an index that names every element of a dimension once."""
-    return np.asarray(x[index])
-
-
-@primitive(put_back, backward_name="TopkBackward0")
-def top_along(x: Any, index: tuple[Any, ...]) -> Any:
-    """``x[index]``, for the positions of the largest or smallest elements."""
-    return np.asarray(x[index])
+sorted_along, top_along = picking("sorted_along", "Sort"), picking("top_along", "Topk")
 
 
 def _order(x: Any, dim: int, descending: bool) -> Any:
@@ -74,18 +65,15 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     Raises:
         RuntimeError: if there are not that many.
     """
-    dim = axis_index(dim, len(input.shape))
-    n = input.shape[dim] if input.shape else 1
-    if not 0 <= k <= n:
-        raise RuntimeError(f"selected index k out of range: k={k} of {n} elements along dimension {dim}")
+    dim, n = axis_length(input, dim)
+    need(0 <= k <= n, f"selected index k out of range: k={k} of {n} elements along dimension {dim}")
     return _picked(_TOPK, top_along, input, dim, _first(_order(input._raw, dim, largest), k, dim))
 
 
 def _kth(kind: type, input: Any, k: int, dim: int, keepdim: bool, nan_wins: bool) -> Any:
     """The ``k``-th smallest along ``dim`` (from 0); the first NaN instead, where there is one and ``nan_wins``."""
     x = input._raw
-    if x.dtype == bool:
-        raise NotImplementedError(f"{kind.__name__}() not implemented for 'Bool'; convert with .int()")
+    need(x.dtype != bool, f"{kind.__name__}() not implemented for 'Bool'; convert with .int()", NotImplementedError)
     if not x.ndim:
         return kind(input, input._constant(np.zeros((), np.int64)))
     positions = np.take_along_axis(
@@ -100,23 +88,31 @@ def _kth(kind: type, input: Any, k: int, dim: int, keepdim: bool, nan_wins: bool
 @composed
 def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The middle element, the lower of two: of all, or along ``dim`` with its positions as ``(values, indices)``."""
+    return _median(_MEDIAN, input, dim, keepdim)
+
+
+@composed
+def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """`median` of all that is not NaN."""
+    return _median(_NANMEDIAN, input, dim, keepdim)
+
+
+def _median(kind: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
     if dim is None:
         flat = view(input, (-1,))
-        return median(flat, 0)[0] if flat.shape[0] else input.sum() * np.nan
-    dim = axis_index(dim, len(input.shape))
-    n = input.shape[dim] if input.shape else 1
-    if not n:
-        raise IndexError(f"median(): Expected reduction dim {dim} to have non-zero size.")
-    return _kth(_MEDIAN, input, (n - 1) // 2, dim, keepdim, True)
+        return _median(kind, flat, 0, False)[0] if flat.shape[0] else input.sum() * np.nan
+    dim, n = axis_length(input, dim)
+    need(n, f"{kind.__name__}(): Expected reduction dim {dim} to have non-zero size.", IndexError)
+    if kind is _NANMEDIAN and input.shape:
+        n = np.maximum(np.sum(input._raw == input._raw, axis=dim, keepdims=True), 1)
+    return _kth(kind, input, (n - 1) // 2, dim, keepdim, kind is _MEDIAN)
 
 
 @composed
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The ``k``-th smallest element along ``dim``, counted from 1, with its positions as ``(values, indices)``."""
-    dim = axis_index(dim, len(input.shape))
-    n = input.shape[dim] if input.shape else 1
-    if not 1 <= k <= n:
-        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}: k={k} of {n} elements")
+    dim, n = axis_length(input, dim)
+    need(1 <= k <= n, f"kthvalue(): selected number k out of range for dimension {dim}: k={k} of {n} elements")
     return _kth(_KTH, input, k - 1, dim, keepdim, False)
 
 
@@ -172,30 +168,22 @@ def unique(
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     """How often each of the numbers 0, 1, … occurs in a vector of integers, or the sum of its ``weights``."""
     x = input._raw
-    if x.dtype.kind not in "iu":
-        raise NotImplementedError(f"bincount() is for integers, got {input.dtype}")
+    need(x.dtype.kind in "iu", f"bincount() is for integers, got {input.dtype}", NotImplementedError)
     if x.ndim != 1 or (x.size and x.min() < 0) or minlength < 0:
-        raise RuntimeError(
-            f"bincount only supports 1-d non-negative integral inputs and minlength, got shape {list(x.shape)} from "
-            f"{x.min() if x.size else 0}, minlength {minlength}"
-        )
-    if weights is not None and weights.shape != input.shape:
-        raise RuntimeError(f"weights should be 1-d and have the same length as input, got {list(weights.shape)}")
+        found = f"shape {list(x.shape)} from {x.min() if x.size else 0}, minlength {minlength}"
+        raise RuntimeError(f"bincount only supports 1-d non-negative integral inputs and minlength, got {found}")
     if weights is None:
         return input._constant(np.bincount(x, minlength=minlength))
+    fits = weights.shape == input.shape
+    need(fits, f"weights should be 1-d and have the same length as input, got {list(weights.shape)}")
     kind = weights._raw.dtype if weights._raw.dtype == np.float32 else np.dtype(np.float64)
     return input._constant(np.bincount(x, weights._raw, minlength).astype(kind))
 
 
 def searchsorted(
-    sorted_sequence: Any,
-    input: Any,
-    *,
-    out_int32: bool = False,
-    right: bool = False,
-    side: str | None = None,
+    sorted_sequence: Any, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
     sorter: Any = None,
-) -> Any:
+) -> Any:  # fmt: skip
     """Where each number of ``input`` would be put in to keep the last dimension of ``sorted_sequence`` in order.
 
     Before equal ones, or with ``right`` (``side="right"``) behind them; ``sorter`` are the positions that put an
@@ -208,11 +196,9 @@ def searchsorted(
         rows = np.take_along_axis(rows, np.asarray(sorter), -1)
     if rows.ndim == 1:
         return sorted_sequence._constant(np.asarray(np.searchsorted(rows, numbers, side)).astype(kind))
-    if rows.shape[:-1] != numbers.shape[:-1]:
-        raise RuntimeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
-            f"tensor and input value tensor must match, but we got {list(rows.shape)} and {list(numbers.shape)}"
-        )
+    said = "boundaries tensor should be 1 dimension or the first N-1 dimensions of it and of the input must match"
+    shapes = f"{list(rows.shape)} and {list(numbers.shape)}"
+    need(rows.shape[:-1] == numbers.shape[:-1], f"torch.searchsorted(): {said}, but we got {shapes}")
     found = np.zeros(numbers.shape, kind)
     for row in np.ndindex(rows.shape[:-1]):
         found[row] = np.searchsorted(rows[row], numbers[row], side)

@@ -16,6 +16,9 @@ from micrograd_cn.ops.elementwise import POSITIVE, SMALL, floating
 from micrograd_cn.ops.shape import need
 from micrograd_cn.ops.table import composed
 
+# The slope of erf at 0, and the area under exp(-x²/2).
+SLOPE, ROOT_2PI = 2 / math.sqrt(math.pi), math.sqrt(2 * math.pi)
+
 
 @functools.cache
 def _scipy(name: str) -> Any:
@@ -27,51 +30,51 @@ def _computed(name: str, x: Any, *before: Any) -> Any:
     return _scipy(name)(*before, x).astype(x.dtype, copy=False)
 
 
-@floating(lambda g, x: g * (2 / math.sqrt(math.pi)) * np.exp(-x * x))
+def scipy_row(function: str, *rules: Any, **facts: Any) -> Any:
+    """An element-wise row that SciPy's ``function`` computes."""
+    return floating(*rules, runs=functools.partial(_computed, function), **facts)
+
+
+def special_row(function: str, *rules: Any, **facts: Any) -> Any:
+    """One that is found in ``torch.special`` only."""
+    return scipy_row(function, *rules, name=f"special_{function}", **facts)
+
+
+@scipy_row("erf", lambda g, x: g * SLOPE * np.exp(-x * x))
 def erf(x: Any) -> Any:
     """The error function ``2/√π ∫₀ˣ exp(-t²) dt``."""
-    return _computed("erf", x)
 
 
-@floating(lambda g, x: g * (-2 / math.sqrt(math.pi)) * np.exp(-x * x))
+@scipy_row("erfc", lambda g, x: g * -SLOPE * np.exp(-x * x))
 def erfc(x: Any) -> Any:
     """``1 - erf(x)``, exact for large ``x``."""
-    return _computed("erfc", x)
 
 
-@floating(lambda g, out: g * (math.sqrt(math.pi) / 2) * np.exp(out * out), domain=(SMALL,))
+@scipy_row("erfinv", lambda g, out: g * (math.sqrt(math.pi) / 2) * np.exp(out * out), domain=(SMALL,))
 def erfinv(x: Any) -> Any:
     """The inverse of `erf` on (-1, 1)."""
-    return _computed("erfinv", x)
 
 
-def _polygamma_rule(g: Any, x: Any, n: int) -> Any:
-    return g * derived_digamma(x, n + 1)
-
-
-@floating(_polygamma_rule, backward_name="PolygammaBackward0", domain=(POSITIVE,))
+@floating(lambda g, x, n: g * polygamma(n + 1, x), backward_name="PolygammaBackward0", domain=(POSITIVE,), method=False)
 def derived_digamma(x: Any, n: int = 1) -> Any:
     """The ``n``-th derivative of `digamma`."""
     return _computed("polygamma", x, n)
 
 
-@floating(lambda g, x: g * derived_digamma(x, 1), domain=(POSITIVE,))
+@scipy_row("digamma", lambda g, x: g * derived_digamma(x, 1), domain=(POSITIVE,))
 def digamma(x: Any) -> Any:
     """The derivative of `lgamma`."""
-    return _computed("digamma", x)
 
 
-@floating(lambda g, x: g * digamma(x), domain=(POSITIVE,))
+@scipy_row("gammaln", lambda g, x: g * digamma(x), domain=(POSITIVE,))
 def lgamma(x: Any) -> Any:
     """Logarithm of the absolute value of the gamma function; ``Γ(n) = (n - 1)!`` for whole n."""
-    return _computed("gammaln", x)
 
 
-@composed
+@composed(method=False)
 def polygamma(n: int, input: Any) -> Any:
     """The ``n``-th derivative of `digamma`."""
-    if n < 0:
-        raise RuntimeError(f"polygamma(n, x) does not support negative n, got {n}")
+    need(n >= 0, f"polygamma(n, x) does not support negative n, got {n}")
     return derived_digamma(input, n) if n else digamma(input)
 
 
@@ -95,7 +98,7 @@ def xlog1py(x: Any, y: Any) -> Any:
     return _scipy("xlog1py")(x, y).astype(np.result_type(x, y), copy=False)
 
 
-@composed
+@composed(in_place=True)
 def mvlgamma(input: Any, p: int) -> Any:
     """Logarithm of the multivariate gamma function of dimension ``p``, without its sign."""
     need(p > 0, f"p has to be greater than or equal to 1, got {p}")
@@ -105,14 +108,9 @@ def mvlgamma(input: Any, p: int) -> Any:
 # --- Bessel functions: https://dlmf.nist.gov/10.29 -------------------------------------------------------------------
 
 
-def _i0_rule(g: Any, x: Any) -> Any:
-    return g * i1(x)
-
-
-@floating(_i0_rule)
+@scipy_row("i0", lambda g, x: g * i1(x))
 def i0(x: Any) -> Any:
     """The modified Bessel function of the first kind, of order 0."""
-    return _computed("i0", x)
 
 
 def _by_number(f: Any, x: Any) -> Any:
@@ -120,61 +118,47 @@ def _by_number(f: Any, x: Any) -> Any:
     return np.where(x == 0, 0.5, f / np.where(x == 0, 1, x))
 
 
-@floating(lambda g, x, out: g * (i0(x) - _by_number(out, x)), name="special_i1")
+@special_row("i1", lambda g, x, out: g * (i0(x) - _by_number(out, x)))
 def i1(x: Any) -> Any:
     """The modified Bessel function of the first kind, of order 1."""
-    return _computed("i1", x)
 
 
-def _i0e_rule(g: Any, x: Any, out: Any) -> Any:
-    return g * (i1e(x) - np.sign(x) * out)
-
-
-@floating(_i0e_rule, name="special_i0e")
+@special_row("i0e", lambda g, x, out: g * (i1e(x) - np.sign(x) * out))
 def i0e(x: Any) -> Any:
     """``exp(-|x|) * i0(x)``."""
-    return _computed("i0e", x)
 
 
-@floating(lambda g, x, out: g * (i0e(x) - np.sign(x) * out - _by_number(out, x)), name="special_i1e")
+@special_row("i1e", lambda g, x, out: g * (i0e(x) - np.sign(x) * out - _by_number(out, x)))
 def i1e(x: Any) -> Any:
     """``exp(-|x|) * i1(x)``."""
-    return _computed("i1e", x)
 
 
 # --- the normal distribution, entropy, sinc --------------------------------------------------------------------------
 
 
-@floating(lambda g, x, out: g * (2 * x * out - 2 / math.sqrt(math.pi)), name="special_erfcx")
+@special_row("erfcx", lambda g, x, out: g * (2 * x * out - SLOPE))
 def erfcx(x: Any) -> Any:
     """``exp(x²) * erfc(x)`` without overflow."""
-    return _computed("erfcx", x)
 
 
-@floating(lambda g, x: g * (np.exp(-x * x / 2) / math.sqrt(2 * math.pi)), name="special_ndtr")
+@special_row("ndtr", lambda g, x: g * (np.exp(-x * x / 2) / ROOT_2PI))
 def ndtr(x: Any) -> Any:
     """The probability that a standard normal number is below ``x``."""
-    return _computed("ndtr", x)
 
 
-@floating(lambda g, x, out: g * (np.exp(-out - x * x / 2) / math.sqrt(2 * math.pi)), name="special_log_ndtr")
+@special_row("log_ndtr", lambda g, x, out: g * (np.exp(-out - x * x / 2) / ROOT_2PI))
 def log_ndtr(x: Any) -> Any:
     """The logarithm of `ndtr`, exact for very negative ``x``."""
-    return _computed("log_ndtr", x)
 
 
-@floating(
-    lambda g, out: g * (math.sqrt(2 * math.pi) * np.exp(out * out / 2)), name="special_ndtri", domain=((0.1, 0.9),)
-)
+@special_row("ndtri", lambda g, out: g * (ROOT_2PI * np.exp(out * out / 2)), domain=((0.1, 0.9),))
 def ndtri(x: Any) -> Any:
     """The inverse of `ndtr` on (0, 1)."""
-    return _computed("ndtri", x)
 
 
-@floating(lambda g, x: -g * (1 + np.log(x)), name="special_entr", domain=(POSITIVE,))
+@special_row("entr", lambda g, x: -g * (1 + np.log(x)), domain=(POSITIVE,))
 def entr(x: Any) -> Any:
     """``-x * log(x)``; 0 at 0, and -inf below."""
-    return _computed("entr", x)
 
 
 def _sinc_rule(g: Any, x: Any) -> Any:

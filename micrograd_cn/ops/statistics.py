@@ -14,10 +14,10 @@ from micrograd_cn.ops import reduction
 from micrograd_cn.ops.extremes import return_type
 from micrograd_cn.ops.indexing import along, pick_along
 from micrograd_cn.ops.shape import axis_index, expand, movedim, need, view
-from micrograd_cn.ops.sorting import _kth, _picked, sort
+from micrograd_cn.ops.sorting import _picked, sort
 from micrograd_cn.ops.table import composed, primitive
 
-_CUMMAX, _CUMMIN, _NANMEDIAN, _MODE = map(return_type, ("cummax", "cummin", "nanmedian", "mode"))
+_CUMMAX, _CUMMIN, _MODE = map(return_type, ("cummax", "cummin", "mode"))
 _AMINMAX = return_type("aminmax", "min max")
 
 # --- running ---------------------------------------------------------------------------------------------------------
@@ -79,26 +79,12 @@ def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any
 
 
 @composed
-def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """`median` of all that is not NaN."""
-    if dim is None:
-        flat = view(input, (-1,))
-        return nanmedian(flat, 0)[0] if flat.shape[0] else input.sum() * np.nan
-    dim = axis_index(dim, len(input.shape))
-    if input.shape and not input.shape[dim]:
-        raise IndexError(f"nanmedian(): Expected reduction dim {dim} to have non-zero size.")
-    count = np.sum(input._raw == input._raw, axis=dim, keepdims=True) if input.shape else 1
-    return _kth(_NANMEDIAN, input, np.maximum(count - 1, 0) // 2, dim, keepdim, False)
-
-
-@composed
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """The smallest of the most frequent elements along ``dim``, with its last place, as ``(values, indices)``."""
     dim, x = axis_index(dim, len(input.shape)), input._raw
     if not x.ndim:
         return _MODE(input.clone(), input._constant(np.zeros((), np.int64)))
-    if not x.shape[dim]:
-        raise IndexError(f"mode(): Expected reduction dim {dim} to have non-zero size.")
+    need(x.shape[dim], f"mode(): Expected reduction dim {dim} to have non-zero size.", IndexError)
     rows = np.moveaxis(x, dim, -1)
     places = np.zeros((*rows.shape[:-1], 1), np.int64)
     for at in np.ndindex(rows.shape[:-1]):

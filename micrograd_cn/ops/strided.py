@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided as _as_strided, sliding_window_vi
 from micrograd_cn.ops.indexing import put, replaced, whole_numbers, within
 from micrograd_cn.ops.scattering import index_put
 from micrograd_cn.ops.shape import axis_index, chunk, diagonal, need, select, sizes, split, view
-from micrograd_cn.ops.table import composed, primitive
+from micrograd_cn.ops.table import composed, hidden, primitive
 
 # --- windows -----------------------------------------------------------------------------------------------------
 
@@ -45,25 +45,34 @@ def unfold(x: Any, dimension: int, size: int, step: int) -> Any:
 
 def _strided(x: Any, size: Sequence[int], stride: Sequence[int], offset: int) -> Any:
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    if len(size) != len(stride) or min((*size, *stride, offset), default=0) < 0:
-        raise RuntimeError(f"as_strided: size {list(size)}, stride {list(stride)} and offset {offset} are not possible")
-    if 0 not in size and last >= x.size:
-        raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)} and storage offset {offset} need {last + 1} "
-            f"elements, but the storage has {x.size}"
-        )
+    asked = f"sizes {list(size)}, strides {list(stride)} and storage offset {offset}"
+    fits = len(size) == len(stride) and min((*size, *stride, offset), default=0) >= 0
+    need(fits, f"as_strided: {asked} are not possible")
+    fits = 0 in size or last < x.size
+    need(fits, f"setStorage: {asked} need {last + 1} elements, but the storage has {x.size}")
     flat = x.reshape(-1)
     return _as_strided(flat[min(offset, x.size) :], size, [s * flat.itemsize for s in stride])
 
 
-def _strided_rule(g: Any, shape: tuple[int, ...], size: Any, stride: Any, storage_offset: int | None) -> Any:
-    return _back(g, shape, _strided(_numbered(shape), size, stride, storage_offset or 0))
+def _strided_rule(g: Any, shape: tuple[int, ...], size: Any, stride: Any, storage_offset: int) -> Any:
+    return _back(g, shape, _strided(_numbered(shape), size, stride, storage_offset))
 
 
-@primitive(_strided_rule, view=True)
-def as_strided(x: Any, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Any:
-    """A view of the memory of ``x`` (if it is contiguous, else of a copy) with any lengths and strides, in elements."""
-    return _strided(x, size, stride, storage_offset or 0)
+@hidden(_strided_rule, view=True, backward_name="AsStridedBackward0")
+def restrided(x: Any, size: Sequence[int], stride: Sequence[int], storage_offset: int) -> Any:
+    """A view of the elements of ``x`` in order with any lengths and strides."""
+    return _strided(x, size, stride, storage_offset)
+
+
+@composed
+def as_strided(input: Any, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Any:
+    """A view of the memory of ``input``, which a view shares with its base, with any lengths and strides in elements.
+
+    ``storage_offset`` is where it begins; where ``input`` begins, if None. Memory is taken to be in the order of the
+    elements of the base.
+    """
+    start = input.storage_offset() if storage_offset is None else storage_offset
+    return restrided(input if input._base is None else input._base, tuple(size), tuple(stride), start)
 
 
 # --- written into a place ----------------------------------------------------------------------------------------
@@ -97,7 +106,7 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
     return _rewritten("diagonal_scatter", input, src, lambda x: diagonal(x, offset, dim1, dim2))
 
 
-@composed(name="put")
+@composed(name="put", in_place=True)
 def put_flat(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
     """A copy of ``input`` with ``source`` at (or added to) the positions ``index`` of its flattened elements."""
     index = whole_numbers(index, "put")

@@ -15,9 +15,12 @@ an array. So one rule differentiates floats, arrays and, for second derivatives,
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, Protocol, cast
+
+import numpy as np
 
 from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.engine import Face, Node
@@ -55,45 +58,34 @@ class Primitive:
         exact: moves or converts numbers and computes none, so it does the same in every type; views do.
         symbol: how diagrams write it.
         backward_name: how ``grad_fn`` shows it; PyTorch's name where there is one.
+        runs: what computes it, where the forward has no body: a NumPy function, which it then stands for, too.
         numpy: the NumPy functions that it stands for when they meet a tensor.
         total: Python's own floats follow IEEE in its forward and rules (no division, no power), so values may use them.
         domain: where its inputs may be drawn from in tests; for each input ``(low, high)``.
     """
 
     def __init__(
-        self,
-        forward: Rule,
-        rules: Sequence[Rule | None],
-        *,
-        variadic: bool = False,
-        elementwise: bool = False,
-        dtypes: str | None = None,
-        view: bool = False,
-        exact: bool = False,
-        symbol: str | None = None,
-        backward_name: str | None = None,
-        numpy: tuple[Any, ...] = (),
-        total: bool = False,
-        domain: tuple[tuple[float, float], ...] = (),
-        name: str | None = None,
-    ) -> None:
-        self.forward = forward if not variadic else self._with_names(forward)
+        self, forward: Rule, rules: Sequence[Rule | None], *, variadic: bool = False, elementwise: bool = False,
+        dtypes: str | None = None, view: bool = False, exact: bool = False, symbol: str | None = None,
+        backward_name: str | None = None, runs: Rule | None = None, numpy: tuple[Any, ...] = (), total: bool = False,
+        domain: tuple[tuple[float, float], ...] = (), name: str | None = None,
+    ) -> None:  # fmt: skip
+        self.forward = runs or (self._with_names(forward) if variadic else forward)
         self.rules, self.variadic = tuple(rules), variadic
         self.call: Rule = forward  # replaced by the recording function
         self.name: str = name or forward.__name__.strip("_")
         self.symbol = symbol or self.name
         camel = "".join(part.capitalize() for part in self.name.split("_"))
         self.backward_name = backward_name or f"{camel}Backward0"
-        self.elementwise, self.view, self.numpy, self.domain = elementwise, view, numpy, domain
+        self.elementwise, self.view, self.domain = elementwise, view, domain
+        self.numpy = (runs, *numpy) if isinstance(runs, np.ufunc) else numpy
         self.total, self.exact = total, exact or view
         self.dtypes = dtypes or ("promote" if elementwise else "keep")
         self.differentiable = any(rule is not None for rule in rules)
         code = forward.__code__  # inspect.signature would add 5 ms to the import
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         positional = forward.__defaults__ or ()
-        known = dict(
-            zip(code.co_varnames[code.co_argcount - len(positional) : code.co_argcount], positional, strict=True)
-        )
+        known = dict(zip(names[code.co_argcount - len(positional) :], positional, strict=False))
         known |= forward.__kwdefaults__ or {}
         self.arity = 1 if variadic else len(rules)
         self.inputs, self.settings = ((), names) if variadic else (names[: self.arity], names[self.arity :])
@@ -143,19 +135,12 @@ class Primitive:
         return tuple(values[: self.arity]), tuple(values[self.arity :])
 
     def _misfit(self, args: tuple[Any, ...], named: dict[str, Any]) -> TypeError:
-        names = (*self.inputs, *self.settings)
-        unknown = [n for n in named if n not in self.positions]
-        twice = [n for n in named if -1 < self.positions.get(n, -1) < len(args)]
-        if unknown:
-            reason = f"got an unexpected keyword argument '{unknown[0]}'"
-        elif twice:
-            reason = f"got multiple values for argument '{twice[0]}'"
-        elif len(args) > len(names):
-            reason = f"takes {len(names)} positional arguments but {len(args)} were given"
-        else:
-            given = {self.positions[n] for n in named} | set(range(len(args)))
-            missing = [n for i, n in enumerate(names) if i not in given and self.all_defaults[i] is _REQUIRED]
-            reason = f"missing required arguments: {', '.join(missing)}"
+        names, reason = (*self.inputs, *self.settings), "got arguments that do not fit"
+        given = {names[self.positions[n]] if n in self.positions else n: x for n, x in named.items()}
+        try:
+            inspect.signature(self.call).bind(*args, **given)
+        except TypeError as error:
+            reason = str(error)
         return TypeError(f"{self.name}() {reason}; it is called as {self.name}({', '.join(names)})")
 
     def plan(self, mask: int, count: int) -> Plan:
@@ -257,16 +242,32 @@ def _pick(places: list[int]) -> Callable[[Any], tuple[Any, ...]]:
 
 TABLE: dict[str, Operation] = {}
 """Every primitive by name; what walks it (methods, NumPy's dispatch, tests) finds new rows by itself."""
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+"""Functions that are composed of primitives, by name."""
+METHODS: dict[str, Callable[..., Any]] = {}
+"""Rows and composed functions that tensors have as methods, by name."""
+IN_PLACE: set[str] = set()
+"""The names of those that also change a tensor in place, under their name with a ``_`` behind."""
 
 
-def primitive(*rules: Rule | None, **facts: Any) -> Callable[[Any], Operation]:
+def _publish(name: str, call: Callable[..., Any], method: bool, in_place: bool) -> None:
+    if method:
+        METHODS[name] = call
+        IN_PLACE.update([name] if in_place else ())
+
+
+def primitive(
+    *rules: Rule | None, method: bool = True, in_place: bool = False, **facts: Any
+) -> Callable[..., Operation]:
     """Make a NumPy function a row of the table; see `Primitive` for the rules and facts.
 
-    The result runs the bare NumPy function on numbers and arrays, and records on tensors and values.
+    The result runs the bare NumPy function on numbers and arrays, and records on tensors and values. ``method`` says
+    whether it is a method of tensors, too, and ``in_place`` whether that has a form in place; element-wise rows do.
     """
 
     def make(forward: Any) -> Operation:
         row = Primitive(forward, rules, **facts)
+        bare = facts.get("runs", forward)
 
         # A plain function, so that it serves as a method without a wrapper around it.
         @functools.wraps(forward)
@@ -277,32 +278,38 @@ def primitive(*rules: Rule | None, **facts: Any) -> Callable[[Any], Operation]:
             for x in named.values():
                 if isinstance(x, Face):
                     return x._apply(row, args, named)
-            return forward(*args, **named)
+            return bare(*args, **named)
 
         operation = cast(Operation, call)
         operation.primitive, row.call = row, call
         if TABLE.setdefault(row.name, operation) is not call:
             raise ValueError(f"the table has a row {row.name!r} already")
+        _publish(row.name, call, method, in_place or row.elementwise)
         return operation
 
     return make
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {}
-"""Functions that are composed of primitives, by name; they are methods of Tensor too."""
+hidden = functools.partial(primitive, method=False)
+"""A row that is a part of other functions, or a function of ``torch.nn.functional``: no method of tensors."""
 
 
-def composed(function: Rule | None = None, *, name: str | None = None) -> Any:
+def composed(
+    function: Rule | None = None, *, name: str | None = None, method: bool = True, in_place: bool = False
+) -> Any:
     """Register a function of tensors that needs no rule of its own, since it is made of primitives.
 
     Under the ``name`` of a row it takes that row's place for users: PyTorch's options around the bare operation.
+    ``method`` and ``in_place`` are as for `primitive`.
     """
     if function is None:
-        return functools.partial(composed, name=name)
+        return functools.partial(composed, name=name, method=method, in_place=in_place)
+    name = name or function.__name__.strip("_")
     code = function.__code__
     if "dim" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
         function = _with_numpy_names(function)
-    FUNCTIONS[name or function.__name__.strip("_")] = function
+    FUNCTIONS[name] = function
+    _publish(name, function, method, in_place)
     return function
 
 

@@ -7,7 +7,7 @@
 ...     optimizer.step()
 """
 
-from micrograd_cn.optim import lr_scheduler, swa_utils
+from micrograd_cn.optim import lr_scheduler
 from micrograd_cn.optim.adagrad import Adadelta, Adagrad
 from micrograd_cn.optim.adam import Adam, AdamW
 from micrograd_cn.optim.adam_family import Adamax, NAdam, RAdam
@@ -20,5 +20,5 @@ from micrograd_cn.optim.sgd import SGD
 
 __all__ = [
     "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "NAdam", "Optimizer", "RAdam", "RMSprop",
-    "Rprop", "SGD", "lr_scheduler", "swa_utils",
+    "Rprop", "SGD", "lr_scheduler",
 ]  # fmt: skip

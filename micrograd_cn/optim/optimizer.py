@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from micrograd_cn.autograd import enable_grad
+from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import Handle, wrap
 from micrograd_cn.tensor import Tensor
 
@@ -55,17 +56,13 @@ class Optimizer:
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self._hooks: defaultdict[str, OrderedDict[int, Callable[..., Any]]] = defaultdict(OrderedDict)
-        if isinstance(params, Tensor):
-            what = "params argument given to the optimizer should be an iterable of Tensors or dicts"
-            raise TypeError(f"{what}, but got {_typename(params)}")
+        what = "params argument given to the optimizer should be an iterable of Tensors or dicts"
+        need(not isinstance(params, Tensor), f"{what}, but got {_typename(params)}", TypeError)
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups: list[Any] = list(params)
-        if not groups:
-            raise ValueError("optimizer got an empty parameter list")
-        if not isinstance(groups[0], dict):
-            groups = [{"params": groups}]
-        for group in groups:
+        need(groups, "optimizer got an empty parameter list", ValueError)
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
     def _prepare(self, arguments: dict[str, Any]) -> None:
@@ -77,17 +74,11 @@ class Optimizer:
         for name in _NOT_NEGATIVE & given.keys():
             check_setting(name, given[name])
         for i, beta in enumerate(given.get("betas", ())):
-            if isinstance(beta, Tensor) and beta.numel() != 1:
-                raise ValueError(f"Tensor betas[{i}] must be 1-element")
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-        if given.get("fused") and (given["differentiable"] or given["foreach"]):
-            one = (
-                "does not support `differentiable`"
-                if given["differentiable"]
-                else "and `foreach` cannot be `True` together."
-            )
-            raise RuntimeError(f"`fused` {one}")
+            _need_single(f"betas[{i}]", beta)
+            need(0.0 <= beta < 1.0, f"Invalid beta parameter at index {i}: {beta}", ValueError)
+        if given.get("fused"):
+            need(not given["differentiable"], "`fused` does not support `differentiable`")
+            need(not given["foreach"], "`fused` and `foreach` cannot be `True` together.")
         if given.get("differentiable"):
             raise NotImplementedError(
                 "differentiable=True is not offered: step() works on the numbers and leaves no graph. To differentiate "
@@ -136,8 +127,7 @@ class Optimizer:
             TypeError, ValueError: as for the class; and ValueError if some parameters have names and others none, or
                 a required setting is missing.
         """
-        if not isinstance(param_group, dict):
-            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        need(isinstance(param_group, dict), f"param_group must be a dict, but got {type(param_group)}", TypeError)
         given = param_group["params"]
         if isinstance(given, set):
             raise TypeError(
@@ -149,14 +139,13 @@ class Optimizer:
         params = [entry[1] if isinstance(entry, tuple) else entry for entry in entries]
         param_group["params"] = params
         if names:
-            if len(names) != len(params):
-                raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+            what = "all optimizer params should be with/without names. Some param names are missing"
+            need(len(names) == len(params), what, ValueError)
             param_group["param_names"] = names
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {_typename(p)}")
-            if not (p.is_leaf or p.retains_grad):
-                raise ValueError("can't optimize a non-leaf Tensor")
+            need(p.is_leaf or p.retains_grad, "can't optimize a non-leaf Tensor", ValueError)
         for name, default in self.defaults.items():
             if param_group.setdefault(name, default) is required:
                 raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
@@ -166,14 +155,12 @@ class Optimizer:
                 "see github.com/pytorch/pytorch/issues/40967 for more information",
                 stacklevel=3,
             )
-        for group in self.param_groups:
-            if ("param_names" in param_group) != ("param_names" in group):
-                what = "all optimizer param groups should be with/without names. cannot add param group"
-                raise ValueError(
-                    f"{what} {'with' if 'param_names' in param_group else 'without'} names to the optimizer"
-                )
-        if not set(params).isdisjoint(p for group in self.param_groups for p in group["params"]):
-            raise ValueError("some parameters appear in more than one parameter group")
+        there, named = self.param_groups, "param_names" in param_group
+        what = "all optimizer param groups should be with/without names. cannot add param group"
+        what = f"{what} {'with' if named else 'without'} names to the optimizer"
+        need(all(named == ("param_names" in group) for group in there), what, ValueError)
+        alone = set(params).isdisjoint(p for group in there for p in group["params"])
+        need(alone, "some parameters appear in more than one parameter group", ValueError)
         self.param_groups.append(param_group)
 
     # --- saving and loading ------------------------------------------------------------------------------------------
@@ -218,13 +205,12 @@ class Optimizer:
         """
         state_dict = self._passed("load_state_dict_pre", state_dict.copy())
         groups, saved_groups = self.param_groups, copy.deepcopy(state_dict["param_groups"])
-        if len(groups) != len(saved_groups):
-            raise ValueError("loaded state dict has a different number of parameter groups")
+        what = "loaded state dict has a different number of parameter groups"
+        need(len(groups) == len(saved_groups), what, ValueError)
         parameter: dict[Any, Tensor] = {}
         for group, saved in zip(groups, saved_groups, strict=True):
-            if len(group["params"]) != len(saved["params"]):
-                what = "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
-                raise ValueError(what)
+            what = "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+            need(len(group["params"]) == len(saved["params"]), what, ValueError)
             parameter.update(zip(saved["params"], group["params"], strict=True))
             saved["params"] = group["params"]
             if "param_names" in group:
@@ -265,18 +251,16 @@ class Optimizer:
         Returns:
             A handle whose ``remove()`` takes the hook away.
         """
-        self._watch_step()
-        return self._register("step_pre", hook)
+        return self._watch_step("step_pre", hook)
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> Handle:
         """Run ``hook(optimizer, args, kwargs)`` after every `step`; returns a handle with ``remove()``."""
-        self._watch_step()
-        return self._register("step_post", hook)
+        return self._watch_step("step_post", hook)
 
-    def _watch_step(self) -> None:
+    def _watch_step(self, event: str, hook: Callable[..., Any]) -> Handle:
         """From now on run the hooks around `step`; before the first is registered, nothing stands in its way."""
         if "step_pre" in self._hooks:
-            return
+            return self._register(event, hook)
         step, pre, post = self.step, self._hooks["step_pre"], self._hooks["step_post"]
 
         @functools.wraps(step)
@@ -285,9 +269,8 @@ class Optimizer:
             for hook in list(pre.values()):
                 changed = hook(self, args, kwargs)
                 if changed is not None:
-                    if not (isinstance(changed, tuple) and len(changed) == 2):
-                        what = "must return None or a tuple of (new_args, new_kwargs)"
-                        raise RuntimeError(f"{hook} {what}, but got {changed}.")
+                    what = f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                    need(isinstance(changed, tuple) and len(changed) == 2, what)
                     args, kwargs = changed
             result = step(*args[1:], **kwargs)
             for hook in list(post.values()):
@@ -295,6 +278,7 @@ class Optimizer:
             return result
 
         self.step = watched  # type: ignore[method-assign]
+        return self._register(event, hook)
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
         """Run ``hook(optimizer)`` before `state_dict`, before the hooks that are there if ``prepend``."""
@@ -352,8 +336,10 @@ _NEWER: dict[str, Any] = dict.fromkeys(
 
 def check_setting(name: str, value: Any) -> None:
     """Raise ValueError if the setting ``value`` is negative, or is a tensor of several numbers."""
-    if isinstance(value, Tensor) and value.numel() != 1:
-        raise ValueError(f"Tensor {name} must be 1-element")
-    if not value >= 0.0:
-        what = {"lr": "learning rate", "eps": "epsilon value"}.get(name, f"{name} value")
-        raise ValueError(f"Invalid {what}: {value}")
+    _need_single(name, value)
+    what = {"lr": "learning rate", "eps": "epsilon value"}.get(name, f"{name} value")
+    need(value >= 0.0, f"Invalid {what}: {value}", ValueError)
+
+
+def _need_single(name: str, value: Any) -> None:
+    need(not isinstance(value, Tensor) or value.numel() == 1, f"Tensor {name} must be 1-element", ValueError)

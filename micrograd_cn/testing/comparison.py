@@ -10,6 +10,7 @@ import numpy as np
 
 from micrograd_cn import dtypes
 from micrograd_cn.creation import as_tensor
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 Message = str | Callable[[str], str] | None
@@ -47,11 +48,9 @@ def _difference(actual: Tensor, expected: Tensor, rtol: float, atol: float, equa
     )
 
 
-def assert_close(
-    actual: Any, expected: Any, *, allow_subclasses: bool = True, rtol: float | None = None, atol: float | None = None,
-    equal_nan: bool = False, check_device: bool = True, check_dtype: bool = True, check_layout: bool = True,
-    check_stride: bool = False, msg: Message = None,
-) -> None:  # fmt: skip
+def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True, rtol: float | None = None,
+        atol: float | None = None, equal_nan: bool = False, check_device: bool = True, check_dtype: bool = True,
+        check_layout: bool = True, check_stride: bool = False, msg: Message = None) -> None:  # fmt: skip
     """Raise unless ``|actual - expected| <= atol + rtol · |expected|`` for every element.
 
     Args:
@@ -70,64 +69,52 @@ def assert_close(
 
     Source: https://pytorch.org/docs/stable/testing.html#torch.testing.assert_close
     """
-    if (rtol is None) != (atol is None):
-        raise ValueError(
-            f"Both 'rtol' and 'atol' must be either specified or omitted, but got rtol={rtol}, atol={atol}"
-        )
+    said = f"Both 'rtol' and 'atol' must be either specified or omitted, but got rtol={rtol}, atol={atol}"
+    need((rtol is None) == (atol is None), said, ValueError)
 
-    def fail(said: str, where: str) -> None:
+    def check(same: Any, said: str, where: str) -> None:
         said += f"\n\nThe failure occurred for item {where}" if where else ""
-        raise AssertionError(said if msg is None else msg(said) if callable(msg) else msg)
+        if not same:
+            raise AssertionError(said if msg is None else msg(said) if callable(msg) else msg)
 
     def compare(a: Any, e: Any, where: str) -> None:
         if isinstance(a, Mapping) and isinstance(e, Mapping):
-            if a.keys() != e.keys():
-                fail(f"The keys of the mappings do not match: {list(a)} and {list(e)}", where)
+            check(a.keys() == e.keys(), f"The keys of the mappings do not match: {list(a)} and {list(e)}", where)
             for key in a:
                 compare(a[key], e[key], f"{where}[{key!r}]")
             return
         if isinstance(a, Sequence) and isinstance(e, Sequence) and not isinstance(a, str):
-            if len(a) != len(e):
-                fail(f"The length of the sequences mismatch: {len(a)} != {len(e)}", where)
+            check(len(a) == len(e), f"The length of the sequences mismatch: {len(a)} != {len(e)}", where)
             for i, pair in enumerate(zip(a, e, strict=True)):
                 compare(*pair, f"{where}[{i}]")
             return
         if a is None and e is None:
             return
-        if not allow_subclasses and type(a) is not type(e):
-            raise TypeError(f"expected two objects of the same type, got {type(a)} and {type(e)}")
+        types = f"{type(a)} and {type(e)}"
+        need(allow_subclasses or type(a) is type(e), f"expected two objects of the same type, got {types}", TypeError)
         numbers = [isinstance(x, (int, float, complex)) for x in (a, e)]
         try:
             # A Python number is a float64.
             a, e = (as_tensor(np.asarray(x) if number else x) for x, number in zip((a, e), numbers, strict=True))
         except (TypeError, RuntimeError, ValueError):
             numbers = [True, False]
-        if numbers[0] != numbers[1]:
-            raise TypeError(f"No comparison pair was able to handle inputs of type {type(a)} and {type(e)}.")
-        if a.shape != e.shape:
-            fail(f"The values for attribute 'shape' do not match: {a.shape} != {e.shape}.", where)
-        if check_dtype and a.dtype is not e.dtype:
-            fail(f"The values for attribute 'dtype' do not match: {a.dtype} != {e.dtype}.", where)
-        if check_stride and a.stride() != e.stride():
-            fail(f"The values for attribute 'stride()' do not match: {a.stride()} != {e.stride()}.", where)
+        need(numbers[0] == numbers[1], f"No comparison pair was able to handle inputs of type {types}.", TypeError)
+        facts = [("shape", a.shape, e.shape)]
+        facts += [("dtype", a.dtype, e.dtype)] if check_dtype else []
+        facts += [("stride()", a.stride(), e.stride())] if check_stride else []
+        for name, x, y in facts:
+            check(x == y, f"The values for attribute {name!r} do not match: {x} != {y}.", where)
         both = [TOLERANCES.get(x.dtype, (0, 0)) for x in (a, e)]
         r, t = (max(b[i] for b in both) if given is None else given for i, given in enumerate((rtol, atol)))
         common = dtypes.promote_types(a.dtype, e.dtype)
         said = _difference(a.to(common), e.to(common), r, t, equal_nan)
-        if said:
-            fail(said, where)
+        check(not said, said or "", where)
 
     compare(actual, expected, "")
 
 
-def assert_allclose(
-    actual: Any,
-    expected: Any,
-    rtol: float | None = None,
-    atol: float | None = None,
-    equal_nan: bool = True,
-    msg: str = "",
-) -> None:
+def assert_allclose(actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None,
+        equal_nan: bool = True, msg: str = "") -> None:  # fmt: skip
     """`assert_close` by its older, deprecated name: dtypes may differ, and NaN equals NaN."""
     warnings.warn("assert_allclose() is deprecated; use assert_close()", FutureWarning, stacklevel=2)
     a, e = as_tensor(actual), as_tensor(expected, dtype=as_tensor(actual).dtype)

@@ -13,6 +13,7 @@ from unicodedata import east_asian_width
 import graphviz
 import numpy as np
 
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 from micrograd_cn.value import Value
 from micrograd_cn.viz.rendering import Drawing
@@ -35,9 +36,8 @@ COMMUTATIVE = ("+", "×")
 SMALL = 8  # an array of up to so many elements shows them
 
 
-def draw(
-    root: Value | Tensor, *, params: Any = None, rankdir: str = "LR", digits: int = 4, max_nodes: int = 5000
-) -> Drawing:
+def draw(root: Value | Tensor, *, params: Any = None, rankdir: str = "LR", digits: int = 4,
+        max_nodes: int = 5000) -> Drawing:  # fmt: skip
     """The graph that ``root`` was computed in.
 
     Every number or tensor is a box with its name, its data and its gradient, every operation a dark node with its
@@ -67,10 +67,8 @@ def draw(
         TypeError: if ``root`` is no Value or Tensor, or ``params`` is neither a module nor such a dict.
         ValueError: for another ``rankdir``, fewer than 1 digit, or more nodes than ``max_nodes``.
     """
-    if rankdir not in ("LR", "TB", "RL", "BT"):
-        raise ValueError(f"rankdir must be 'LR', 'TB', 'RL' or 'BT', not {rankdir!r}")
-    if digits < 1:
-        raise ValueError(f"digits must be at least 1, not {digits}")
+    need(rankdir in ("LR", "TB", "RL", "BT"), f"rankdir must be 'LR', 'TB', 'RL' or 'BT', not {rankdir!r}", ValueError)
+    need(digits >= 1, f"digits must be at least 1, not {digits}", ValueError)
     quantities, operations = trace(root, params, max_nodes)
     picture = Drawing(
         graph_attr={"rankdir": rankdir, "bgcolor": "white", "pad": "0.1", "nodesep": "0.2", "ranksep": "0.3"},
@@ -92,11 +90,10 @@ def draw(
 def _box(q: Quantity, digits: int) -> dict[str, str]:
     """The text of a quantity: its name, then data and gradient in columns."""
     data, grad = _data(q, digits), _grad(q, digits)
+    body = _columns(data + grad)
     if grad:
         captions = ["data", *[""] * (len(data) - 1), "grad", *[""] * (len(grad) - 1)]
-        body = [f"{caption:4}  {line}" for caption, line in zip(captions, _columns(data + grad), strict=True)]
-    else:
-        body = _columns(data)
+        body = [f"{caption:4}  {line}" for caption, line in zip(captions, body, strict=True)]
     name = q.name.splitlines()
     label = "".join(_text(line) + r"\n" for line in name) + "".join(_text(line) + r"\l" for line in body)
     width = _inches(max(map(_width, name + body)))
@@ -117,11 +114,8 @@ def _symbol(operation: Operation) -> dict[str, str]:
 
 def _data(q: Quantity, digits: int) -> list[list[str]]:
     """The data in rows and columns: the numbers while they are few, otherwise shape and type."""
-    if q.data is not None and (numbers := _numbers(q.data, digits)):
-        return numbers
-    if q.shape is None:
-        return [["constant"]]
-    return [[f"{'×'.join(map(str, q.shape)) or 'scalar'} {q.dtype}"]]
+    said = "constant" if q.shape is None else f"{'×'.join(map(str, q.shape)) or 'scalar'} {q.dtype}"
+    return (q.data is not None and _numbers(q.data, digits)) or [[said]]
 
 
 def _grad(q: Quantity, digits: int) -> list[list[str]]:

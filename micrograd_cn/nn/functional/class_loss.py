@@ -10,10 +10,9 @@ import numpy as np
 
 from micrograd_cn.dtypes import SCALAR_NAMES, dtype, int64, uint8
 from micrograd_cn.nn.functional.activation import log_softmax
-from micrograd_cn.nn.functional.linear import linear
 from micrograd_cn.nn.functional.loss import Flag, Weight, checked, reduced
 from micrograd_cn.ops import neural
-from micrograd_cn.ops.shape import cat, stack
+from micrograd_cn.ops.shape import cat, need, stack
 from micrograd_cn.tensor import Size, Tensor
 
 
@@ -137,15 +136,12 @@ def _class_weight(weight: Tensor, input: Tensor, count: int, name: str = "") -> 
     return weight
 
 
-def _distribution_loss(
-    input: Tensor, target: Tensor, weight: Weight, ignore_index: int, reduction: str, label_smoothing: float
-) -> Tensor:
+def _distribution_loss(input: Tensor, target: Tensor, weight: Weight, ignore_index: int, reduction: str,
+        label_smoothing: float) -> Tensor:  # fmt: skip
     """`cross_entropy` where each target is a distribution over the classes."""
-    if not target.is_floating_point():
-        found = SCALAR_NAMES[target.dtype]
-        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {found}")
-    if ignore_index >= 0:
-        raise RuntimeError("ignore_index is not supported for floating point target")
+    found = SCALAR_NAMES[target.dtype]
+    need(target.is_floating_point(), f"Expected floating point type for target with class probabilities, got {found}")
+    need(ignore_index < 0, "ignore_index is not supported for floating point target")
     dim = 0 if input.ndim == 1 else 1
     count = input.shape[dim]
     if label_smoothing:
@@ -175,9 +171,9 @@ class LinearCrossEntropyOptions:
     def __post_init__(self) -> None:
         method, _, factor = (self.chunking_method or "auto").partition(":")
         known = method in ("auto", "aspect_ratio") and (factor or "1").isdecimal()
-        size = 1 if self.batch_chunk_size is None else self.batch_chunk_size
-        if not known or self.acc_policy not in ("accurate", "balanced", "compact", "auto") or size < 1:
-            raise ValueError(f"invalid options: {self}")
+        known = known and self.acc_policy in ("accurate", "balanced", "compact", "auto")
+        known = known and (self.batch_chunk_size is None or self.batch_chunk_size >= 1)
+        need(known, f"invalid options: {self}", ValueError)
 
 
 def linear_cross_entropy(input: Tensor, linear_weight: Tensor, target: Tensor, *, linear_bias: Weight = None,
@@ -198,13 +194,15 @@ def linear_cross_entropy(input: Tensor, linear_weight: Tensor, target: Tensor, *
         RuntimeError: if shapes do not fit, or there is an ``ignore_index`` for probabilities.
     """
     count, *places, features = linear_weight.shape if linear_weight.ndim > 1 else (-1, -1)
-    if input.ndim not in (1, 2) or input.shape[-1] != features or (places and input.ndim == 1):
-        found = f"got {list(input.shape)} and {list(linear_weight.shape)}"
-        raise RuntimeError(f"expected input (N, in_features) and linear_weight (C, ..., in_features), {found}")
-    if linear_bias is not None and linear_bias.shape != linear_weight.shape[:-1]:
-        raise RuntimeError(f"expected linear_bias shape {(count, *places)}, got {tuple(linear_bias.shape)}")
-    bias = None if linear_bias is None else linear_bias.reshape(-1)
-    logits = linear(input, linear_weight.reshape(-1, features), bias).reshape(*input.shape[:-1], count, *places)
+    found = f"got {list(input.shape)} and {list(linear_weight.shape)}"
+    fits = input.ndim in (1, 2) and input.shape[-1] == features and not (places and input.ndim == 1)
+    need(fits, f"expected input (N, in_features) and linear_weight (C, ..., in_features), {found}")
+    bias = linear_bias
+    if bias is not None:
+        fits = bias.shape == linear_weight.shape[:-1]
+        need(fits, f"expected linear_bias shape {(count, *places)}, got {tuple(bias.shape)}")
+        bias = bias.reshape(-1)
+    logits = neural.linear(input, linear_weight.reshape(-1, features), bias).reshape(*input.shape[:-1], count, *places)
     if ignore_index is None:
         ignore_index = -100
     elif target.shape == logits.shape:
@@ -245,20 +243,17 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
     times, batch, classes = x.shape
     n, m = (np.asarray(lengths).reshape(-1).astype(np.int64) for lengths in (input_lengths, target_lengths))
     labels = targets._array.astype(np.int64)
-    if not log_probs.is_floating_point():
-        raise NotImplementedError(f"ctc_loss: not implemented for '{SCALAR_NAMES[log_probs.dtype]}'")
-    if not (len(n) == len(m) == batch and (n <= times).all() and (n >= 0).all() and 0 <= blank < classes):
-        wanted = f"{batch} input_lengths of at most {times}, as many target_lengths and a blank in [0, {classes})"
-        raise RuntimeError(f"ctc_loss: expected {wanted}, but got {n.tolist()}, {m.tolist()} and {blank}")
+    need(x.is_floating_point(), f"ctc_loss: not implemented for '{SCALAR_NAMES[x.dtype]}'", NotImplementedError)
+    wanted = f"{batch} input_lengths of at most {times}, as many target_lengths and a blank in [0, {classes})"
+    fits = len(n) == len(m) == batch and (n <= times).all() and (n >= 0).all() and 0 <= blank < classes
+    need(fits, f"ctc_loss: expected {wanted}, but got {n.tolist()}, {m.tolist()} and {blank}")
     longest = int(m.max(initial=0))
     if labels.ndim != 2 and log_probs.ndim == 3:
-        if labels.size != m.sum():
-            raise RuntimeError(f"ctc_loss: expected as many targets as target_lengths sum to, but got {labels.size}")
+        need(labels.size == m.sum(), f"ctc_loss: expected as many targets as target_lengths sum to, got {labels.size}")
         rows = np.split(labels, np.cumsum(m)[:-1])
         labels = np.array([np.pad(row, (0, longest - len(row))) for row in rows]).reshape(batch, longest)
     labels = labels.reshape(batch, -1)[:, :longest]
-    if labels.shape[1] < longest:
-        raise RuntimeError(f"ctc_loss: expected targets of at least {longest} labels, but got {list(targets.shape)}")
+    need(labels.shape[1] >= longest, f"ctc_loss: expected targets of {longest} labels, but got {list(targets.shape)}")
     symbols = np.full((batch, 2 * longest + 1), blank)
     symbols[:, 1::2] = labels
     # A label may follow the one before it without a blank between them, unless they are equal.

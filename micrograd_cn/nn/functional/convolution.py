@@ -1,6 +1,6 @@
-"""Convolutions and transposed convolutions over one, two and three dimensions.
+"""Linear maps: affine and bilinear ones, and convolutions and their adjoints over one, two and three dimensions.
 
-Inputs are ``(N, C, *lengths)`` or ``(C, *lengths)``. A setting is one number for all dimensions or one for each.
+Convolutions take ``(N, C, *lengths)`` or ``(C, *lengths)``. A setting is one number for all dimensions or one for each.
 """
 
 from __future__ import annotations
@@ -8,9 +8,38 @@ from __future__ import annotations
 from typing import Any
 
 from micrograd_cn import dtypes
-from micrograd_cn.nn.functional.pooling import as_tuple, for_dimensions, need
+from micrograd_cn.nn.functional.pooling import as_tuple, for_dimensions
 from micrograd_cn.ops.convolution import Geometry, convolve, spread
+from micrograd_cn.ops.neural import linear
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``y[o] = input1 @ weight[o] @ input2 + bias[o]``.
+
+    Args:
+        input1: ``(..., in1)``.
+        input2: ``(..., in2)``, the leading dimensions being the same.
+        weight: ``(out, in1, in2)``.
+        bias: ``(out,)`` or None.
+
+    Returns:
+        ``(..., out)``. https://pytorch.org/docs/stable/generated/torch.nn.functional.bilinear.html
+
+    Raises:
+        RuntimeError: if sizes do not match.
+    """
+    out, *wanted = weight.shape
+    fits = input1.shape[:-1] == input2.shape[:-1]
+    need(fits, f"bilinear(): input batch dimensions do not match: got {list(input1.shape)} and {list(input2.shape)}")
+    for i, (input, size) in enumerate(zip((input1, input2), wanted, strict=True), 1):
+        found = f"got {input.shape[-1]} but expected {size}"
+        need(input.shape[-1] == size, f"bilinear(): input{i} size does not match weight size: {found}")
+    rows = linear(input2, weight.reshape(out * wanted[0], wanted[1]))  # every row of every weight[o], times input2
+    rows = rows.reshape(*input2.shape[:-1], out, wanted[0])
+    result = (rows * input1.unsqueeze(-2)).sum(-1, dtype=input1.dtype)
+    return result if bias is None else result + bias
 
 
 def _settings(n: int, least: int, **settings: Any) -> list[tuple[int, ...]]:
@@ -18,9 +47,8 @@ def _settings(n: int, least: int, **settings: Any) -> list[tuple[int, ...]]:
     found = []
     for name, x in settings.items():
         numbers = as_tuple(name, x, n)
-        need(
-            all(hasattr(i, "__index__") for i in numbers), f"{name} must be int or a tuple of ints, got {x}", TypeError
-        )
+        whole = all(hasattr(i, "__index__") for i in numbers)
+        need(whole, f"{name} must be int or a tuple of ints, got {x}", TypeError)
         need(min(numbers) >= least, f"{'non-positive' if least else 'negative'} {name} is not supported: {x}")
         found.append(numbers)
     return found
@@ -38,15 +66,13 @@ def _batch(n: int, input: Tensor, weight: Tensor, bias: Any, groups: int, taken:
     taken, made = (kernel[at] * (groups if at else 1) for at in (taken, made))
     need(shape[-n - 1] == taken, f"expected input to have {taken} channels, but got {got}")
     fits = bias is None or tuple(bias.shape) == (made,)
-    need(fits, f"expected bias to be 1-dimensional with {made} elements, but got {bias!r:.80} for {got}")
+    need(fits, f"expected bias to be 1-dimensional with {made} elements, for {got}")
     need(input.dtype is not dtypes.bool, "a convolution is not implemented for 'Bool'", NotImplementedError)
     return input if len(shape) == n + 2 else input.unsqueeze(0)
 
 
-def conv(
-    n: int, input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-    dilation: Any = 1, groups: int = 1,
-) -> Tensor:  # fmt: skip
+def conv(n: int, input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+        dilation: Any = 1, groups: int = 1) -> Tensor:  # fmt: skip
     """Slide a kernel over the input: ``out[o, i] = bias[o] + Σ weight[o, c, k] input[c, stride i + dilation k]``.
 
     Args:
@@ -85,10 +111,8 @@ def conv(
     return out if batch is input else out.squeeze(0)
 
 
-def conv_transpose(
-    n: int, input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
-) -> Tensor:  # fmt: skip
+def conv_transpose(n: int, input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+        output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:  # fmt: skip
     """The gradient of a convolution by its input, as an operation: every input element spreads the kernel out.
 
     Args:

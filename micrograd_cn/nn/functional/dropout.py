@@ -7,25 +7,23 @@ import warnings
 
 from micrograd_cn.dtypes import SCALAR_NAMES
 from micrograd_cn.nn.functional.activation import SELU_ALPHA, SELU_SCALE
+from micrograd_cn.ops.shape import need
 from micrograd_cn.random import default_generator
 from micrograd_cn.tensor import Tensor
 
 _SELU_LOWEST = SELU_ALPHA * SELU_SCALE
 
 
-def _drop(
-    input: Tensor, p: float, training: bool, inplace: bool, leading: int | None = None, lowest: float = 0.0
-) -> Tensor:
+def _drop(input: Tensor, p: float, training: bool, inplace: bool, leading: int | None = None,
+        lowest: float = 0.0) -> Tensor:  # fmt: skip
     """Each element, or each channel that the ``leading`` dimensions count, becomes ``-lowest`` with probability ``p``;
     then all is scaled (and moved, if ``lowest`` is not 0) so that mean and variance stay as they are."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    need(0 <= p <= 1, f"dropout probability has to be between 0 and 1, but got {p}", ValueError)
     if p == 0 or not training or input.numel() == 0:
         return input
-    if not input.is_floating_point():
-        raise RuntimeError(f"result type Float can't be cast to the desired output type {SCALAR_NAMES[input.dtype]}")
-    if input.ndim < (leading or 0):
-        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    found = SCALAR_NAMES[input.dtype]
+    need(input.is_floating_point(), f"result type Float can't be cast to the desired output type {found}")
+    need(input.ndim >= (leading or 0), "Feature dropout requires at least 2 dimensions in the input")
     if p == 1:  # PyTorch draws nothing here
         return input.mul_(0) if inplace else input * 0
     shape = input.shape if leading is None else (*input.shape[:leading], *(1,) * (input.ndim - leading))
@@ -64,22 +62,17 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
         ValueError: if ``p`` is not in [0, 1].
         RuntimeError: for another number of dimensions.
     """
-    if input.ndim not in (2, 3):
-        raise RuntimeError(
-            f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. It is {input.shape}"
-        )
+    need(input.ndim in (2, 3), f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input.")
     return _drop(input, p, training, inplace, input.ndim - 1)
 
 
 def _warn_dimensions(name: str, spatial: int, ndim: int) -> None:
     if ndim not in (spatial + 1, spatial + 2):
-        warnings.warn(
-            f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a "
-            "future release. To retain the behavior and silence this warning, please use dropout instead. Note "
-            f"that {name} exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, a "
-            f"channel dimension, and an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
-            stacklevel=3,
-        )
+        said = f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a "
+        said += "future release. To retain the behavior and silence this warning, please use dropout instead. Note "
+        said += f"that {name} exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, a "
+        said += f"channel dimension, and an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs)."
+        warnings.warn(said, stacklevel=3)
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -93,13 +86,11 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     """
     _warn_dimensions("dropout2d", 2, input.ndim)
     if input.ndim == 3:
-        warnings.warn(
-            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
-            "desired - input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will "
-            "change in a future release to interpret the input as one without a batch dimension, i.e. shape "
-            "(C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
-            stacklevel=2,
-        )
+        said = "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
+        said += "desired - input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will "
+        said += "change in a future release to interpret the input as one without a batch dimension, i.e. shape "
+        said += "(C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead."
+        warnings.warn(said, stacklevel=2)
     return _drop(input, p, training, inplace, 2)
 
 

@@ -1,4 +1,4 @@
-"""Losses: how far a prediction is from its target. `class_loss` has those of classes, `margin_loss` those with margins.
+"""Losses: how far a prediction is from its target. `class_loss` has those of classes.
 
 All take ``reduction``: "mean" and "sum" give one number, "none" a loss for each element or sample; ValueError for
 anything else. ``size_average`` and ``reduce`` are its deprecated forms.
@@ -6,13 +6,19 @@ anything else. ``size_average`` and ``reduce`` are its deprecated forms.
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
+from collections.abc import Callable
 from itertools import zip_longest
 
-from micrograd_cn.dtypes import SCALAR_NAMES
+import numpy as np
+
+from micrograd_cn.dtypes import SCALAR_NAMES, int64
+from micrograd_cn.nn.functional.normalization import pairwise_distance
 from micrograd_cn.ops import neural
-from micrograd_cn.ops.elementwise import where
+from micrograd_cn.ops.elementwise import minimum, where
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 Flag = bool | None
@@ -44,22 +50,18 @@ def reduced(loss: Tensor, reduction: str, size_average: Flag = None, reduce: Fla
 
 def _warn_sizes(input: Tensor, target: Tensor) -> None:
     if input.shape != target.shape:
-        warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). "
-            "This will likely lead to incorrect results due to broadcasting. "
-            "Please ensure they have the same size.",
-            stacklevel=3,
-        )
+        said = f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
+        said += "likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
+        warnings.warn(said, stacklevel=3)
 
 
 def _weighted(loss: Tensor, weight: Tensor, reduction: str, mean_of_weights: bool = True) -> Tensor:
     """``weight * loss``, reduced; the mean divides by the sum of the weights."""
-    if weight.shape != loss.shape:
-        raise ValueError("Weights and input must have the same size.")
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
-    by_weights = reduction == "mean" and mean_of_weights
-    return (loss * weight).sum() / weight.sum() if by_weights else reduced(loss * weight, reduction)
+    need(weight.shape == loss.shape, "Weights and input must have the same size.", ValueError)
+    said = f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'."
+    need(reduction in ("mean", "sum", "none"), said, ValueError)
+    loss = loss * weight
+    return loss.sum() / weight.sum() if reduction == "mean" and mean_of_weights else reduced(loss, reduction)
 
 
 # --- regression -----------------------------------------------------------------------------------------------
@@ -104,17 +106,15 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Flag = None, red
     Source: Girshick, "Fast R-CNN", 2015.
     """
     _warn_sizes(input, target)
-    if beta < 0:
-        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    need(beta >= 0, "smooth_l1_loss does not support negative values for beta.")
     distance = (input - target).abs()
     if beta > 0:
         distance = where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta)
     return reduced(distance, reduction, size_average, reduce)
 
 
-def huber_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Weight = None
-) -> Tensor:
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
+        weight: Weight = None) -> Tensor:  # fmt: skip
     """``d² / 2`` where ``d = |input - target| <= delta`` and ``delta * (d - delta / 2)`` elsewhere, reduced.
 
     Raises:
@@ -123,8 +123,7 @@ def huber_loss(
     Source: Huber, 1964.
     """
     _warn_sizes(input, target)
-    if delta <= 0:
-        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    need(delta > 0, "huber_loss does not support non-positive values for delta.")
     distance = (input - target).abs()
     loss = where(distance <= delta, distance * distance * 0.5, (distance - 0.5 * delta) * delta)
     return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction, mean_of_weights=False)
@@ -157,9 +156,8 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Weight = None, s
     for name, values in (("input", input._array), ("target", target._array)):
         if values.size and not (values.min() >= 0 and values.max() <= 1):
             raise RuntimeError(f"all elements of {name} should be between 0 and 1")
-    if weight is None:
-        return neural.binary_cross_entropy(input, target, reduction)
-    return reduced(neural.binary_cross_entropy(input, target, "none") * weight, reduction)
+    loss = neural.binary_cross_entropy(input, target, reduction if weight is None else "none")
+    return loss if weight is None else reduced(loss * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Weight = None, size_average: Flag = None,
@@ -186,9 +184,9 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Weig
         found = SCALAR_NAMES[target.dtype]
         raise RuntimeError(f"result type {SCALAR_NAMES[input.dtype]} can't be cast to the desired output type {found}")
     positive = None if pos_weight is None else pos_weight._array.copy()  # the rule keeps it
-    if weight is None:
-        return neural.binary_cross_entropy_with_logits(input, target, reduction, positive)
-    return reduced(neural.binary_cross_entropy_with_logits(input, target, "none", positive) * weight, reduction)
+    mode = reduction if weight is None else "none"
+    loss = neural.binary_cross_entropy_with_logits(input, target, mode, positive)
+    return loss if weight is None else reduced(loss * weight, reduction)
 
 
 def kl_div(input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
@@ -206,14 +204,10 @@ def kl_div(input: Tensor, target: Tensor, size_average: Flag = None, reduce: Fla
     """
     by_rows = reduction == "batchmean"
     if reduction == "mean" and size_average is None and reduce is None:
-        warnings.warn(
-            "reduction: 'mean' divides the total loss by both the batch size and the support size."
-            "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
-            stacklevel=2,
-        )
-    if not (input.is_floating_point() and target.is_floating_point()):
-        raise RuntimeError("kl_div: Integral inputs not supported.")
+        said = "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' "
+        said += "divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed "
+        warnings.warn(said + "to behave the same as 'batchmean' in the next major release.", stacklevel=2)
+    need(input.is_floating_point() and target.is_floating_point(), "kl_div: Integral inputs not supported.")
     log = target if log_target else where(target == 0, 1, target).log()  # so that 0 log 0 is 0
     loss = (target.exp() if log_target else target) * (log - input)
     loss = reduced(loss, "sum" if by_rows else reduction, size_average, reduce)
@@ -242,9 +236,8 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     return reduced(loss, reduction, size_average, reduce)
 
 
-def gaussian_nll_loss(
-    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
-) -> Tensor:
+def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6,
+        reduction: str = "mean") -> Tensor:  # fmt: skip
     """Negative log-likelihood under normal distributions: ``(log(var) + (input - target)² / var) / 2``, reduced.
 
     Args:
@@ -261,8 +254,7 @@ def gaussian_nll_loss(
     Source: Nix and Weigend, 1994.
     """
     variances = var if isinstance(var, Tensor) else input.detach() * 0 + float(var)
-    if (variances._array < 0).any():
-        raise ValueError("var has negative entry/entries")
+    need(not (variances._array < 0).any(), "var has negative entry/entries", ValueError)
     if variances.shape != input.shape:
         if input.shape[:-1] == variances.shape:
             variances = variances.unsqueeze(-1)
@@ -271,3 +263,182 @@ def gaussian_nll_loss(
     variances = variances + (variances.detach().clamp_min(eps) - variances.detach())
     loss = 0.5 * (variances.log() + (input - target) ** 2 / variances)
     return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+
+
+# --- margins: 0 once the right answer wins by so much --------------------------------------------------------
+
+
+def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None,
+        reduce: Flag = None, reduction: str = "mean") -> Tensor:  # fmt: skip
+    """``max(0, margin - target * (input1 - input2))``, reduced: which of two scores should be the higher.
+
+    Args:
+        input1, input2: scores of any shape.
+        target: 1 where ``input1`` should be the higher, -1 where ``input2`` should.
+        margin: by how much.
+        size_average, reduce: deprecated.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        RuntimeError: if the numbers of dimensions differ.
+    """
+    _same_dimensions("margin_ranking_loss", input1, input2, target)
+    return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction, size_average, reduce)
+
+
+def _same_dimensions(name: str, *inputs: Tensor) -> None:
+    same, shapes = len({x.ndim for x in inputs}) == 1, ", ".join(str(list(x.shape)) for x in inputs)
+    need(same, f"{name}: all input tensors should have the same number of dimensions, but got {shapes}")
+
+
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, size_average: Flag = None,
+        reduce: Flag = None, reduction: str = "mean") -> Tensor:  # fmt: skip
+    """A distance where ``target`` is 1, and ``max(0, margin - input)`` where it is -1; reduced."""
+    apart = where(target != 1, (margin - input).clamp_min(0), 0)
+    return reduced(apart + where(target != -1, input, 0), reduction, size_average, reduce)
+
+
+def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None,
+        reduce: Flag = None, reduction: str = "mean") -> Tensor:  # fmt: skip
+    """``1 - cos`` of the angle where ``target`` is 1, and ``max(0, cos - margin)`` where it is -1; reduced.
+
+    Args:
+        input1, input2: vectors ``(N, D)`` or ``(D,)``.
+        target: ``(N,)`` or ``()``.
+        margin: how near to each other vectors of different kinds may be.
+        size_average, reduce: deprecated.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        RuntimeError: if the shapes do not fit.
+    """
+    found = ", ".join(str(list(x.shape)) for x in (input1, input2, target))
+    fits = target.ndim <= 1 and input1.ndim == input2.ndim == target.ndim + 1
+    need(fits, f"1D target tensor expected with 2D input tensors, or 0D with 1D, but found sizes {found}")
+    squares = ((input1 * input1).sum(-1) + 1e-12) * ((input2 * input2).sum(-1) + 1e-12)
+    cosine = (input1 * input2).sum(-1) / squares.sqrt()
+    loss = where(target == 1, 1 - cosine, 0) + where(target == -1, (cosine - margin).clamp_min(0), 0)
+    return reduced(loss, reduction, size_average, reduce)
+
+
+def soft_margin_loss(input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None,
+        reduction: str = "mean") -> Tensor:  # fmt: skip
+    """``log(1 + exp(-target * input))`` for targets 1 and -1, reduced."""
+    return reduced(-neural.logsigmoid(target * input), reduction, size_average, reduce)
+
+
+def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Weight = None, size_average: Flag = None,
+        reduce: Flag = None, reduction: str = "mean") -> Tensor:  # fmt: skip
+    """Binary cross entropy of ``sigmoid(input)`` for each of the ``C`` classes, their mean; reduced over samples.
+
+    Args:
+        input: scores ``(N, C)``.
+        target: 0 or 1, of the same shape.
+        weight: ``(C,)`` a factor for each class.
+        size_average, reduce: deprecated.
+        reduction: "mean", "sum" or "none".
+    """
+    loss = -(target * neural.logsigmoid(input) + (1 - target) * neural.logsigmoid(-input))
+    loss = loss if weight is None else loss * weight
+    return reduced(loss.sum(-1) / input.shape[-1], reduction, size_average, reduce)
+
+
+def _rows_and_classes(input: Tensor, target: Tensor, lowest: int) -> tuple[Tensor, np.ndarray, int]:
+    """Scores as rows ``(N, C)``, class numbers as ``(N, 1)``, or ``(N, C)`` if they may be -1, and C; all checked."""
+    rows = input if input.ndim == 2 else input.reshape(1, -1)
+    samples, count = rows.shape
+    classes, width = target._array, count if lowest < 0 else 1
+    sizes = f"size: {list(target.shape)} for input of size: {list(input.shape)}"
+    need(input.ndim <= 2 and count, f"Expected non-empty vector or matrix, with optional 0-dim batch size; {sizes}")
+    fits = target.numel() == samples * width and (input.ndim < 2 or target.ndim == 1 + (lowest < 0))
+    need(fits, f"inconsistent target {sizes}")
+    need(target.dtype is int64, f"expected scalar type Long but found {SCALAR_NAMES[target.dtype]}")
+    fits = not classes.size or (classes.min() >= lowest and classes.max() < count)
+    need(fits, f"target out of range: expected class numbers from {lowest} to {count - 1}")
+    return rows, classes.reshape(samples, width), count
+
+
+def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Weight = None,
+        size_average: Flag = None, reduce: Flag = None, reduction: str = "mean") -> Tensor:  # fmt: skip
+    """``sum(max(0, margin - x[target] + x[i])ᵖ) / C`` over the classes ``i`` other than the target; reduced.
+
+    Args:
+        input: scores ``(N, C)`` or ``(C,)``.
+        target: class numbers ``(N,)`` or one.
+        p: 1 or 2.
+        margin: by how much the target's score should be the highest.
+        weight: ``(C,)`` a factor for each class that is a target.
+        size_average, reduce: deprecated.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: for another ``p`` or ``weight`` of other than one dimension.
+        RuntimeError: if shapes, types or class numbers do not fit.
+    """
+    reduction = checked(reduction, size_average, reduce)
+    need(p in (1, 2), "only p == 1 and p == 2 supported", ValueError)
+    need(weight is None or weight.ndim == 1, "weight must be one-dimensional", ValueError)
+    rows, classes, count = _rows_and_classes(input, target, 0)
+    need(weight is None or len(weight) == count, f"inconsistent weight size, expected {count}")
+    short = neural.relu(margin - rows[np.arange(len(rows))[:, None], classes] + rows) ** p
+    short = short if weight is None else short * weight.detach()[classes]
+    loss = where(np.arange(count) != classes, short, 0).sum(1) / count
+    return reduced(loss if input.ndim == 2 or target.ndim else loss[0], reduction)
+
+
+def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None,
+        reduction: str = "mean") -> Tensor:  # fmt: skip
+    """``sum(max(0, 1 - x[j] + x[i])) / C`` over the classes ``j`` in the target and ``i`` not in it; reduced.
+
+    Args:
+        input: scores ``(N, C)`` or ``(C,)``.
+        target: of the same shape; the numbers of its classes come first, and what follows a -1 does not count.
+        size_average, reduce: deprecated.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        RuntimeError: if shapes, types or class numbers do not fit.
+    """
+    reduction = checked(reduction, size_average, reduce)
+    rows, classes, count = _rows_and_classes(input, target, -1)
+    every = np.arange(len(rows))[:, None]
+    counts = np.logical_and.accumulate(classes >= 0, axis=1)
+    others = ~(counts[:, :, None] & (classes[:, :, None] == np.arange(count))).any(1)
+    short = neural.relu(1 - rows[every, classes].unsqueeze(2) + rows.unsqueeze(1))
+    loss = where(counts[:, :, None] & others[:, None], short, 0).sum((1, 2)) / count
+    return reduced(loss if input.ndim == 2 else loss[0], reduction)
+
+
+def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
+        eps: float = 1e-6, swap: bool = False, size_average: Flag = None, reduce: Flag = None,
+        reduction: str = "mean") -> Tensor:  # fmt: skip
+    """`triplet_margin_with_distance_loss` with the distance ``‖a - b + eps‖ₚ``. Balntas et al., 2016."""
+
+    triplet = functools.partial(triplet_margin_with_distance_loss, margin=margin, swap=swap)
+    distance = functools.partial(pairwise_distance, p=p, eps=eps)
+    reduction = checked(reduction, size_average, reduce)
+    return triplet(anchor, positive, negative, distance_function=distance, reduction=reduction)
+
+
+def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative: Tensor, *,
+        distance_function: Callable[[Tensor, Tensor], Tensor] | None = None, margin: float = 1.0, swap: bool = False,
+        reduction: str = "mean") -> Tensor:  # fmt: skip
+    """``max(0, d(anchor, positive) - d(anchor, negative) + margin)``, reduced.
+
+    Args:
+        anchor, positive, negative: vectors ``(N, D)`` or ``(D,)``: what a positive one should be nearer to.
+        distance_function: ``d``; `pairwise_distance` if None.
+        margin: by how much nearer; positive.
+        swap: take ``d(positive, negative)`` where that is less than ``d(anchor, negative)``.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: if ``margin`` is not positive.
+        RuntimeError: if the numbers of dimensions differ.
+    """
+    need(margin > 0, f"margin must be greater than 0, got {margin}", ValueError)
+    _same_dimensions("triplet_margin_loss", anchor, positive, negative)
+    distance = distance_function or pairwise_distance
+    far = distance(anchor, negative)
+    far = minimum(far, distance(positive, negative)) if swap else far
+    return reduced((margin + distance(anchor, positive) - far).clamp_min(0), reduction)

@@ -13,7 +13,7 @@ import numpy as np
 
 from micrograd_cn.dtypes import SCALAR_NAMES, finfo, float16, float32
 from micrograd_cn.ops import normalization as ops
-from micrograd_cn.ops.shape import cat
+from micrograd_cn.ops.shape import cat, need
 from micrograd_cn.tensor import Tensor
 
 
@@ -42,10 +42,8 @@ def _track(running: Tensor | None, observed: Any, momentum: float, factor: float
         running._wrote()
 
 
-def _normalize_channels(
-    name: str, input: Tensor, dims: tuple[int, ...], running: tuple[Tensor | None, Tensor | None],
-    weight: Tensor | None, bias: Tensor | None, own: bool, momentum: float, eps: float,
-) -> Tensor:  # fmt: skip
+def _normalize_channels(name: str, input: Tensor, dims: tuple[int, ...], running: tuple[Tensor | None, Tensor | None],
+        weight: Tensor | None, bias: Tensor | None, own: bool, momentum: float, eps: float) -> Tensor:  # fmt: skip
     """Normalise ``(N, C, ...)`` over ``dims`` by its ``own`` statistics, which are tracked, or by the running ones."""
     mean, var = running
     channels = input.shape[1]
@@ -66,10 +64,9 @@ def _normalize_channels(
     return (input * scale.reshape(form) + shift.reshape(form)).to(input.dtype)
 
 
-def batch_norm(
-    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
-    bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
-) -> Tensor:  # fmt: skip
+def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+        bias: Tensor | None = None, training: bool = False, momentum: float = 0.1,
+        eps: float = 1e-5) -> Tensor:  # fmt: skip
     """``(input - mean) / sqrt(var + eps) * weight + bias`` with the statistics of each channel over the batch.
 
     Args:
@@ -90,8 +87,8 @@ def batch_norm(
     """
     if training:
         _several(input, math.prod(input.shape[:1] + input.shape[2:]), "value per channel")
-    if eps < 0 or (training and eps == 0):
-        raise ValueError(f"batch_norm eps must be {'positive' if training else 'non-negative'}, but got {eps}")
+    wanted = "positive" if training else "non-negative"
+    need(eps > 0 or (eps == 0 and not training), f"batch_norm eps must be {wanted}, but got {eps}", ValueError)
     if input.ndim < 2 and input.size(-1) == 0:
         return input.clone()
     input.size(1)  # an IndexError if there are no channels
@@ -100,10 +97,9 @@ def batch_norm(
     return _normalize_channels("batch_norm", input, dims, running, weight, bias, training, momentum, eps)
 
 
-def instance_norm(
-    input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
-    bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
-) -> Tensor:  # fmt: skip
+def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
+        weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1,
+        eps: float = 1e-5) -> Tensor:  # fmt: skip
     """`batch_norm` of each sample by itself: ``(N, C, ...)`` with the statistics of each channel of each sample.
 
     Running statistics move towards the mean of those of the samples, and are used if not ``use_input_stats``.
@@ -126,10 +122,8 @@ def _last(name: str, input: Tensor, shape: Sequence[int], **parameters: Tensor |
     return tuple(range(lead, input.ndim))
 
 
-def layer_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
-    eps: float = 1e-5,
-) -> Tensor:  # fmt: skip
+def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
+        eps: float = 1e-5) -> Tensor:  # fmt: skip
     """``(input - mean) / sqrt(var + eps) * weight + bias``, with mean and variance over the last dimensions.
 
     Args:
@@ -148,9 +142,8 @@ def layer_norm(
     return ops.layer_norm(input, weight, bias, dims, tuple(normalized_shape), eps, True, [])
 
 
-def rms_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
-) -> Tensor:
+def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None,
+        eps: float | None = None) -> Tensor:  # fmt: skip
     """``input / sqrt(mean(input²) + eps) * weight`` over the last dimensions; arguments as for `layer_norm`.
 
     ``eps`` is that of the input's type if None. Source: Zhang and Sennrich, 2019
@@ -162,9 +155,8 @@ def rms_norm(
     return ops.rms_norm(input, weight, None, dims, tuple(normalized_shape), eps, False, [])
 
 
-def group_norm(
-    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
-) -> Tensor:
+def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
+        eps: float = 1e-5) -> Tensor:  # fmt: skip
     """`layer_norm` of each of ``num_groups`` groups of channels of ``(N, C, ...)``; weight and bias are ``(C,)``.
 
     Raises:
@@ -172,12 +164,10 @@ def group_norm(
 
     Source: Wu and He, 2018
     """
-    if input.ndim < 2:
-        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+    need(input.ndim >= 2, f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
     n, channels, *space = input.shape
     _several(input, n * channels // num_groups * math.prod(space), "value per channel")
-    if channels % num_groups:
-        raise RuntimeError(f"group_norm(): {channels} channels ({list(input.shape)}) do not make {num_groups} groups")
+    need(channels % num_groups == 0, f"group_norm(): {channels} channels do not make {num_groups} groups")
     _checked("group_norm", input, [channels], weight=weight, bias=bias)
     groups = input.reshape(n, num_groups, channels // num_groups, *space)
     form = (num_groups, channels // num_groups, *(1,) * len(space))
@@ -194,8 +184,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
 
     Source: Krizhevsky, Sutskever and Hinton, 2012
     """
-    if input.ndim < 3:
-        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)")
+    need(input.ndim >= 3, f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)", ValueError)
     if input.numel() == 0:
         return input
     squares, channels = input * input, input.shape[1]
@@ -238,9 +227,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     Raises:
         RuntimeError: if ``input`` has not 2 dimensions or ``p`` is negative.
     """
-    if input.ndim != 2:
-        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
-    if p < 0:
-        raise RuntimeError(f"pdist only supports non-negative p values, got {p}")
+    need(input.ndim == 2, f"pdist only supports 2D tensors, got: {input.ndim}D")
+    need(p >= 0, f"pdist only supports non-negative p values, got {p}")
     i, j = np.triu_indices(input.shape[0], 1)
     return (input[i] - input[j]).norm(p, -1)

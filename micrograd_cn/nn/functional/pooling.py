@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd_cn.engine import mode
 from micrograd_cn.ops import pooling
 from micrograd_cn.ops.pooling import Links, Window, linked, window_max, window_mean
 from micrograd_cn.ops.shape import need
@@ -72,10 +73,12 @@ def _at_maxima(input: Tensor, places: list[Any], return_indices: bool) -> Any:
     return (values, positions) if return_indices else values
 
 
-def max_pool(
-    n: int, input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-    ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:  # fmt: skip
+def _largest(input: Tensor, window: Window) -> Tensor:
+    return window_max(input, window, [] if input.requires_grad and mode.grad else None)
+
+
+def max_pool(n: int, input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+        ceil_mode: bool = False, return_indices: bool = False) -> Any:  # fmt: skip
     """The largest element of each window.
 
     Args:
@@ -92,7 +95,7 @@ def max_pool(
     https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
     """
     window = _window(n, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return _at_maxima(input, pooling.window_places(window), True) if return_indices else window_max(input, window)
+    return _at_maxima(input, pooling.window_places(window), True) if return_indices else _largest(input, window)
 
 
 @functools.lru_cache(maxsize=256)
@@ -107,10 +110,8 @@ def _divisor(w: Window, count_include_pad: bool) -> Any:
     return product.item(0) if (product == product.item(0)).all() else product
 
 
-def avg_pool(
-    n: int, input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
-) -> Tensor:  # fmt: skip
+def avg_pool(n: int, input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+        count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:  # fmt: skip
     """The average of each window; arguments as for `max_pool2d`, and:
 
     Args:
@@ -127,9 +128,8 @@ def avg_pool(
     return window_mean(input, window, divisor_override or _divisor(window, bool(count_include_pad)))
 
 
-def lp_pool(
-    n: int, input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
+def lp_pool(n: int, input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None,
+        ceil_mode: bool = False) -> Tensor:  # fmt: skip
     """``(sum of x**norm_type) ** (1 / norm_type)`` of each window; the largest ``|x|`` for infinity."""
     if math.isinf(norm_type):
         sign = math.copysign(1, norm_type)
@@ -176,16 +176,14 @@ def adaptive_max_pool(n: int, input: Tensor, output_size: Any, return_indices: b
     """The largest elements of the parts that `adaptive_avg_pool2d` averages, with their positions if asked for."""
     window, parts = _adapted(n, input, output_size, True)
     if window and not return_indices and math.prod(window.kernel) < 64:
-        return window_max(input, window)
+        return _largest(input, window)
     offsets = [np.arange((stop - start).max(initial=1)) for start, stop in parts]
     places = [np.minimum(a[:, None] + i, b[:, None] - 1) for i, (a, b) in zip(offsets, parts, strict=True)]
     return _at_maxima(input, places, return_indices)
 
 
-def fractional_max_pool(
-    n: int, input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
-    return_indices: bool = False, _random_samples: Tensor | None = None,
-) -> Any:  # fmt: skip
+def fractional_max_pool(n: int, input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+        return_indices: bool = False, _random_samples: Tensor | None = None) -> Any:  # fmt: skip
     """The largest elements of windows at random distances, with their positions if asked for. Graham, 2014.
 
     Args:
@@ -218,10 +216,8 @@ def fractional_max_pool(
     return _at_maxima(input, places, return_indices)
 
 
-def max_unpool(
-    n: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
-    output_size: Any = None,
-) -> Tensor:  # fmt: skip
+def max_unpool(n: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
+        output_size: Any = None) -> Tensor:  # fmt: skip
     """Zeros, and the elements of ``input`` at the positions where `max_pool2d` says that it took them.
 
     Args:

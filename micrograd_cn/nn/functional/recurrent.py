@@ -116,7 +116,7 @@ class Sequence(Function):
         cells, inner = np.empty((2, len(x), size), x.dtype)  # c before a step; its tanh after it, or GRU's q_n
         half = np.full((len(h), 4, size), 0.5, x.dtype)
         half[:, 2] = 1
-        half = half.reshape(len(h), -1)
+        half = half.reshape(len(h), 4 * size)
         rest = 1 - half
         for n, rows in _steps(sizes, reverse):
             state, m, a = h[:n], inner[rows], gates[rows]
@@ -165,7 +165,8 @@ class Sequence(Function):
         given: list[Any] = [None if g is None else g._raw for g in grads]
         by_output, by_h, by_c = given
         count = GATES[mode]
-        kept[0] = a = kept[0].reshape(len(x), count, -1)
+        size = len(w_hh) // count
+        kept[0] = a = kept[0].reshape(len(x), count, size)
         s = _slopes(mode, *kept)
         through: Any = None
         onward: Any = None  # what of a state stays in the next
@@ -191,12 +192,12 @@ class Sequence(Function):
                 cell *= onward[rows]
             else:
                 d *= g[:, None]
-            back = np.dot(d[:, :count].reshape(n, -1), w_hh)
+            back = np.dot(d[:, :count].reshape(n, count * size), w_hh)
             if mode == "GRU":
                 back += g * onward[rows]
             gh[:n] = back
-        hidden = s[:, :count].reshape(len(x), -1)
-        inputs = s[:, [0, 1, 3]].reshape(len(x), -1) if mode == "GRU" else hidden
+        hidden = s[:, :count].reshape(len(x), count * size)
+        inputs = s[:, [0, 1, 3]].reshape(len(x), 3 * size) if mode == "GRU" else hidden
         by_x = np.dot(inputs, w_ih) if ctx.needs_input_grad[3] else None
         by_weights = [np.dot(inputs.T, x), np.dot(hidden.T, kept[3]), *map(column_sums, (inputs, hidden))]
         by_projection = None if w_hr is None else np.dot(projected.T, a[:, 3] * kept[1])

@@ -11,6 +11,7 @@ from micrograd_cn.dtypes import int32, int64
 from micrograd_cn.ops.elementwise import where
 from micrograd_cn.ops.embedding import embedding as _embedding
 from micrograd_cn.ops.indexing import put, within
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
@@ -27,36 +28,27 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     Raises:
         RuntimeError: if the numbers are not int64, negative, or not below ``num_classes``.
     """
-    if tensor.dtype is not int64:
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    need(tensor.dtype is int64, "one_hot is only applicable to index tensor of type LongTensor.")
     numbers = tensor._array
-    if numbers.size == 0:
-        if num_classes <= 0:
-            raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    elif numbers.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    elif num_classes == -1:
-        num_classes = int(numbers.max()) + 1
-    elif numbers.max() >= num_classes:
-        raise RuntimeError("Class values must be smaller than num_classes.")
+    need(numbers.size or num_classes > 0, "Can not infer total number of classes from empty tensor.")
+    need(numbers.min(initial=0) >= 0, "Class values must be non-negative.")
+    count = int(numbers.max(initial=0)) + 1
+    num_classes = count if num_classes == -1 else num_classes
+    need(count <= num_classes, "Class values must be smaller than num_classes.")
     return Tensor._wrap((numbers[..., None] == np.arange(num_classes)).astype(np.int64))
 
 
 def row_number(padding_idx: int | None, rows: int) -> int | None:
     """``padding_idx`` counted from the front; AssertionError if there is no such row."""
-    if padding_idx is None:
-        return None
-    if not -rows <= padding_idx < rows:
-        raise AssertionError(f"padding_idx must be within num_embeddings, got {padding_idx} for {rows} rows")
-    return padding_idx % rows
+    said = f"padding_idx must be within num_embeddings, got {padding_idx} for {rows} rows"
+    need(padding_idx is None or -rows <= padding_idx < rows, said, AssertionError)
+    return None if padding_idx is None else padding_idx % rows
 
 
 def _looked_up(name: str, input: Tensor, weight: Tensor, max_norm: float | None, norm_type: float) -> Any:
     """The array of ``input``, a copy, once it is known to hold row numbers; rows above ``max_norm`` are shortened."""
-    if input.dtype not in (int64, int32):
-        raise RuntimeError(f"{name}(): Expected indices to have one of the types Long, Int; but got {input.dtype}")
-    if weight.ndim != 2:
-        raise RuntimeError(f"{name}(): 'weight' must be 2-D, got shape {list(weight.shape)}")
+    need(input.dtype in (int64, int32), f"{name}(): Expected indices of the types Long, Int; but got {input.dtype}")
+    need(weight.ndim == 2, f"{name}(): 'weight' must be 2-D, got shape {list(weight.shape)}")
     numbers = input._array.copy()
     within(numbers, weight.shape[0], IndexError if name == "embedding" else RuntimeError)
     if max_norm is not None:
@@ -68,10 +60,8 @@ def _looked_up(name: str, input: Tensor, weight: Tensor, max_norm: float | None,
     return numbers
 
 
-def embedding(
-    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
-    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
-) -> Tensor:  # fmt: skip
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+        norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:  # fmt: skip
     """The rows of ``weight`` with the numbers in ``input``.
 
     Args:
@@ -113,11 +103,10 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last_offset: bool) -> t
     return bags, len(starts) - include_last_offset
 
 
-def embedding_bag(
-    input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None,
-    norm_type: float = 2, scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
-    per_sample_weights: Tensor | None = None, include_last_offset: bool = False, padding_idx: int | None = None,
-) -> Tensor:  # fmt: skip
+def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None,
+        norm_type: float = 2, scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
+        per_sample_weights: Tensor | None = None, include_last_offset: bool = False,
+        padding_idx: int | None = None) -> Tensor:  # fmt: skip
     """The sum, mean or maximum of the rows of ``weight`` with the numbers in each bag; zeros for an empty bag.
 
     Args:
@@ -140,24 +129,18 @@ def embedding_bag(
     https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding_bag.html
     """
     scales = per_sample_weights
-    for wrong, error in (
-        (scales is not None and input.shape != scales.shape, ValueError("per_sample_weights needs the input's shape")),
-        (weight.ndim != 2, ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.ndim}")),
-        (mode not in ("sum", "mean", "max"), ValueError(f"mode has to be one of sum, mean or max, got {mode!r}")),
-        (mode == "max" and (scale_grad_by_freq or sparse), ValueError("not scale_grad_by_freq or sparse with max")),
-        (scales is not None and mode != "sum", NotImplementedError("per_sample_weights is only for mode='sum'")),
-        (scales is not None and scales.dtype is not weight.dtype, RuntimeError("mixed types in per_sample_weights")),
-    ):
-        if wrong:
-            raise error
+    need(scales is None or input.shape == scales.shape, "per_sample_weights needs the input's shape", ValueError)
+    need(weight.ndim == 2, f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.ndim}", ValueError)
+    need(mode in ("sum", "mean", "max"), f"mode has to be one of sum, mean or max, got {mode!r}", ValueError)
+    fits = mode != "max" or not (scale_grad_by_freq or sparse)
+    need(fits, "not scale_grad_by_freq or sparse with max", ValueError)
+    need(scales is None or mode == "sum", "per_sample_weights is only for mode='sum'", NotImplementedError)
+    need(scales is None or scales.dtype is weight.dtype, "mixed types in per_sample_weights")
     bags, count = _bags(input, offsets, include_last_offset)
     numbers = _looked_up("embedding_bag", input, weight, max_norm, norm_type).reshape(-1)
-    kept = bags < count
-    if padding_idx is not None:
-        kept &= numbers != row_number(padding_idx, weight.shape[0])
-    bags = bags[kept]
+    kept = (bags < count) & (numbers != row_number(padding_idx, weight.shape[0]))
+    bags, size = bags[kept], (count, weight.shape[1])
     rows = _embedding(weight, numbers[kept], -1, scale_grad_by_freq)
-    size = (count, weight.shape[1])
     if mode == "max":
         filled, starts = np.unique(bags, return_index=True)
         if not len(filled):
@@ -169,7 +152,5 @@ def embedding_bag(
     if scales is not None:
         rows = rows * scales.reshape(-1)[kept].unsqueeze(1)
     total = put(rows, (bags, Ellipsis), size)
-    if mode == "sum":
-        return total
     lengths = np.maximum(np.bincount(bags, minlength=count), 1).astype(weight._array.dtype)
-    return total / Tensor._wrap(lengths[:, None])
+    return total if mode == "sum" else total / Tensor._wrap(lengths[:, None])

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.dtypes import uint8
-from micrograd_cn.nn.functional.pooling import adaptive_avg_pool, as_tuple, need
+from micrograd_cn.nn.functional.pooling import adaptive_avg_pool, as_tuple
 from micrograd_cn.ops.pooling import Links, linked, padded
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 # --- padding -------------------------------------------------------------------------------------------------------
@@ -109,9 +110,8 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     return x.unflatten(-2, (kh, oh)).unflatten(-1, (kw, ow)).transpose(-3, -2).flatten(-2).flatten(-4, -2)
 
 
-def fold(
-    input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Tensor:
+def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
+        stride: Any = 1) -> Tensor:  # fmt: skip
     """The adjoint of `unfold`: patches ``(N, C * kernel places, windows)`` added up into ``(N, C, *output_size)``.
 
     Raises:
@@ -134,12 +134,17 @@ def _check_parts(name: str, input: Tensor, parts: dict[int, int]) -> None:
     need(fits, f"{name} expects dimensions of {list(input.shape)} divisible by positive numbers, {parts}")
 
 
+def _own(x: Tensor) -> Tensor:
+    """``x``, or a copy if it shares memory: with one part there is nothing to lay out anew."""
+    return x.clone() if x._is_view() else x
+
+
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """``(..., C * r * r, H, W)`` becomes ``(..., C, H * r, W * r)``. Shi et al., 2016."""
     r = upscale_factor
     _check_parts("pixel_shuffle", input, {-3: r * abs(r)})
     c = input.shape[-3] // r**2
-    return input.unflatten(-3, (c, r, r)).movedim((-4, -3), (-3, -1)).flatten(-2).flatten(-3, -2)
+    return _own(input.unflatten(-3, (c, r, r)).movedim((-4, -3), (-3, -1)).flatten(-2).flatten(-3, -2))
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -147,13 +152,13 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     r = downscale_factor
     _check_parts("pixel_unshuffle", input, {-2: r, -1: r})
     h, w = (m // r for m in input.shape[-2:])
-    return input.unflatten(-2, (h, r)).unflatten(-1, (w, r)).movedim((-3, -1), (-4, -3)).flatten(-5, -3)
+    return _own(input.unflatten(-2, (h, r)).unflatten(-1, (w, r)).movedim((-3, -1), (-4, -3)).flatten(-5, -3))
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels of ``(N, C, ...)`` dealt out as cards to ``groups`` players. Zhang et al., 2017."""
     _check_parts("channel_shuffle", input, {1: groups})
-    return input.unflatten(1, (groups, input.shape[1] // groups)).transpose(1, 2).flatten(1, 2)
+    return _own(input.unflatten(1, (groups, input.shape[1] // groups)).transpose(1, 2).flatten(1, 2))
 
 
 # --- other sizes ---------------------------------------------------------------------------------------------------
@@ -188,13 +193,8 @@ _KERNELS: dict[str, tuple[int, int, Any, Any]] = {
 def _resized(mode: str, n: int, out: int, factor: float | None, corners: bool, antialias: bool, kind: Any) -> Links:
     """The matrix that makes a length n into ``out``; ``kind`` is the type in which PyTorch finds the positions."""
     i = np.arange(out)
-    scale = (
-        kind((n - 1) * (out > 1)) / kind(max(out - 1, 1))
-        if corners
-        else kind(1 / factor)
-        if factor
-        else kind(n) / kind(out)
-    )
+    scale = kind(1 / factor) if factor else kind(n) / kind(out)
+    scale = kind((n - 1) * (out > 1)) / kind(max(out - 1, 1)) if corners else scale
     if mode not in _KERNELS:  # nearest
         at = (i + kind(mode == "nearest-exact") / 2).astype(kind) * scale
         return Links(i, np.minimum(at.astype(int), n - 1), (out, n))
@@ -213,10 +213,9 @@ def _resized(mode: str, n: int, out: int, factor: float | None, corners: bool, a
     return Links(np.repeat(i, taps.shape[1]), np.clip(taps, 0, n - 1).ravel(), (out, n), weights.ravel())
 
 
-def interpolate(
-    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None, antialias: bool = False,
-) -> Tensor:  # fmt: skip
+def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
+        align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
+        antialias: bool = False) -> Tensor:  # fmt: skip
     """``input`` in another size.
 
     Args:
@@ -244,9 +243,8 @@ def interpolate(
     need(whole, f"expected size to be made of whole numbers, but got {size}", TypeError)
     need(size is None or not recompute_scale_factor, "recompute_scale_factor needs a scale_factor", ValueError)
     need(not antialias or (smooth and n == 2), f"antialias is not for mode {mode} and {input.ndim}D input", ValueError)
-    need(
-        mode != "lanczos" or (antialias and not align_corners), "lanczos needs antialias, no align_corners", ValueError
-    )
+    fits = mode != "lanczos" or (antialias and not align_corners)
+    need(fits, "lanczos needs antialias, no align_corners", ValueError)
     known = n in (1, 2, 3) and (dims == n + 2 or mode in ("nearest", "nearest-exact", "area"))
     need(known, f"Got {input.ndim}D input, which mode {mode} is not for", NotImplementedError)
     out = tuple(int(x * m) for x, m in zip(numbers, lengths, strict=True)) if size is None else tuple(numbers)
@@ -267,9 +265,8 @@ def interpolate(
     return input
 
 
-def upsample(
-    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
-) -> Tensor:
+def upsample(input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
+        align_corners: bool | None = None) -> Tensor:  # fmt: skip
     """Deprecated name of `interpolate`."""
     warnings.warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
     return interpolate(input, size, scale_factor, mode, align_corners)
@@ -290,11 +287,8 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
 
 def _decided(align_corners: bool | None) -> bool:
     if align_corners is None:
-        warnings.warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
-            "specify align_corners=True if the old behavior is desired.",
-            stacklevel=3,
-        )
+        said = "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
+        warnings.warn(said + "specify align_corners=True if the old behavior is desired.", stacklevel=3)
     return bool(align_corners)
 
 
@@ -356,9 +350,8 @@ def _taps(x: Tensor, n: int, mode: str, padding_mode: str, corners: bool) -> lis
     return taps
 
 
-def grid_sample(
-    input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
-) -> Tensor:
+def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros",
+        align_corners: bool | None = None) -> Tensor:  # fmt: skip
     """``input`` at the points of ``grid``. Jaderberg et al., 2015.
 
     Args:

@@ -6,49 +6,37 @@ import functools
 import warnings
 from typing import Any
 
-from micrograd_cn.creation import empty
 from micrograd_cn.nn import functional as F
 from micrograd_cn.nn.init import constant_
 from micrograd_cn.nn.modules.module import Module
 from micrograd_cn.nn.modules.optioned import Optioned
-from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.nn.parameter import Parameter, add_parameters
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
-class ReLU(Optioned, function=F.relu):
+class ReLU(Optioned, function=F.relu, options="inplace"):
     """``max(x, 0)``; ``inplace`` writes the result over the input, here and below."""
 
-    inplace: bool = False
 
-
-class SELU(Optioned, function=F.selu):
+class SELU(Optioned, function=F.selu, options="inplace"):
     """``scale * elu(x, alpha)`` with self-normalizing constants. Klambauer et al., 2017."""
 
-    inplace: bool = False
 
-
-class SiLU(Optioned, function=F.silu):
+class SiLU(Optioned, function=F.silu, options="inplace"):
     """``x * sigmoid(x)``, also called swish."""
 
-    inplace: bool = False
 
-
-class Mish(Optioned, function=F.mish):
+class Mish(Optioned, function=F.mish, options="inplace"):
     """``x * tanh(softplus(x))``. Misra, 2019."""
 
-    inplace: bool = False
 
-
-class Hardsigmoid(Optioned, function=F.hardsigmoid, shown=False):
+class Hardsigmoid(Optioned, function=F.hardsigmoid, options="inplace", shown=""):
     """``relu6(x + 3) / 6``."""
 
-    inplace: bool = False
 
-
-class Hardswish(Optioned, function=F.hardswish, shown=False):
+class Hardswish(Optioned, function=F.hardswish, options="inplace", shown=""):
     """``x * relu6(x + 3) / 6``."""
-
-    inplace: bool = False
 
 
 class Sigmoid(Optioned, function=F.sigmoid):
@@ -71,47 +59,31 @@ class Tanhshrink(Optioned, function=F.tanhshrink):
     """``x - tanh(x)``."""
 
 
-class LeakyReLU(Optioned, function=F.leaky_relu):
+class LeakyReLU(Optioned, function=F.leaky_relu, options="negative_slope inplace"):
     """``x`` above 0 and ``negative_slope * x`` below. Maas, Hannun and Ng, 2013."""
 
-    negative_slope: float = 0.01
-    inplace: bool = False
 
-
-class RReLU(Optioned, function=F.rrelu):
+class RReLU(Optioned, function=F.rrelu, options="lower upper inplace"):
     """`LeakyReLU` with a slope drawn from ``[lower, upper)`` for each element, in eval mode their mean. Xu, 2015."""
 
-    lower: float = 1 / 8
-    upper: float = 1 / 3
-    inplace: bool = False
 
-
-class ELU(Optioned, function=F.elu):
+class ELU(Optioned, function=F.elu, options="alpha inplace"):
     """``x`` above 0 and ``alpha * (exp(x) - 1)`` below. Clevert, Unterthiner and Hochreiter, 2015."""
 
-    alpha: float = 1.0
-    inplace: bool = False
 
-
-class CELU(Optioned, function=F.celu):
+class CELU(Optioned, function=F.celu, options="alpha inplace"):
     """``x`` above 0 and ``alpha * (exp(x / alpha) - 1)`` below. Barron, 2017."""
 
-    alpha: float = 1.0
-    inplace: bool = False
 
-
-class Hardtanh(Optioned, function=F.hardtanh):
+class Hardtanh(
+    Optioned, function=F.hardtanh, options="min_val max_val inplace min_value max_value",
+    shown="min_val max_val inplace", min_value=None, max_value=None,
+):  # fmt: skip
     """``x`` kept between ``min_val`` and ``max_val``; ``min_value`` and ``max_value`` are their deprecated names.
 
     Raises:
         AssertionError: if ``max_val`` is not above ``min_val``.
     """
-
-    min_val: float = -1.0
-    max_val: float = 1.0
-    inplace: bool = False
-    min_value: float | None = None
-    max_value: float | None = None
 
     def __post_init__(self) -> None:
         for old, new in (("min_value", "min_val"), ("max_value", "max_val")):
@@ -119,8 +91,8 @@ class Hardtanh(Optioned, function=F.hardtanh):
                 text = f"keyword argument `{old}` is deprecated and renamed to `{new}`"
                 warnings.warn(text, FutureWarning, stacklevel=3)
                 setattr(self, new, value)
-        if self.max_val <= self.min_val:
-            raise AssertionError(f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})")
+        text = f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})"
+        need(self.max_val > self.min_val, text, AssertionError)
 
 
 class ReLU6(Hardtanh):
@@ -132,44 +104,32 @@ class ReLU6(Hardtanh):
         super().__init__(0.0, 6.0, inplace)
 
 
-class Threshold(Optioned, function=F.threshold):
+class Threshold(Optioned, function=F.threshold, options="threshold value inplace"):
     """``x`` where it is above ``threshold``, and ``value`` elsewhere."""
 
-    threshold: float
-    value: float
-    inplace: bool = False
 
-
-class GELU(Optioned, function=F.gelu):
+class GELU(Optioned, function=F.gelu, options="approximate"):
     """``x * Φ(x)``, Φ being the normal distribution function; ``approximate="tanh"`` takes its tanh form.
 
     Source: Hendrycks and Gimpel, 2016.
     """
 
-    approximate: str = "none"
 
-
-class Softplus(Optioned, function=F.softplus):
+class Softplus(Optioned, function=F.softplus, options="beta threshold"):
     """``log(1 + exp(beta * x)) / beta``; ``x`` itself where ``beta * x`` is above ``threshold``."""
 
-    beta: float = 1.0
-    threshold: float = 20.0
 
-
-class Hardshrink(Optioned, function=F.hardshrink):
+class Hardshrink(Optioned, function=F.hardshrink, options="lambd"):
     """``x`` where it is farther than ``lambd`` from 0, and 0 elsewhere."""
-
-    lambd: float = 0.5
 
     def extra_repr(self) -> str:
         """The number alone."""
         return str(self.lambd)
 
 
-class Softshrink(Optioned, function=F.softshrink):
+class Softshrink(Optioned, function=F.softshrink, options="lambd"):
     """``x`` moved by ``lambd`` towards 0, and 0 where it is nearer than that."""
 
-    lambd: float = 0.5
     extra_repr = Hardshrink.extra_repr
 
 
@@ -191,8 +151,7 @@ class PReLU(Module):
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         self.num_parameters, self.init = num_parameters, init
-        self.weight = Parameter(empty(num_parameters, device=device, dtype=dtype))
-        self.reset_parameters()
+        add_parameters(self, device, dtype, weight=num_parameters)
 
     def reset_parameters(self) -> None:
         """Set the slopes back to ``init``."""
@@ -207,28 +166,20 @@ class PReLU(Module):
         return f"num_parameters={self.num_parameters}"
 
 
-class GLU(Optioned, function=F.glu):
+class GLU(Optioned, function=F.glu, options="dim"):
     """``a * sigmoid(b)`` with the halves ``a`` and ``b`` of the input along ``dim``, which the output has half of."""
 
-    dim: int = -1
 
-
-class Softmax(Optioned, function=functools.partial(F.softmax, _stacklevel=5)):
+class Softmax(Optioned, function=functools.partial(F.softmax, _stacklevel=5), options="dim"):
     """``exp(x) / sum(exp(x))`` along ``dim``; leaving ``dim`` out is deprecated."""
 
-    dim: int | None = None
 
-
-class LogSoftmax(Optioned, function=functools.partial(F.log_softmax, _stacklevel=5)):
+class LogSoftmax(Optioned, function=functools.partial(F.log_softmax, _stacklevel=5), options="dim"):
     """``log(softmax(x))`` along ``dim``, without underflow."""
 
-    dim: int | None = None
 
-
-class Softmin(Optioned, function=functools.partial(F.softmin, _stacklevel=5)):
+class Softmin(Optioned, function=functools.partial(F.softmin, _stacklevel=5), options="dim"):
     """``softmax(-x)`` along ``dim``."""
-
-    dim: int | None = None
 
 
 class Softmax2d(Module):
@@ -236,6 +187,5 @@ class Softmax2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The same shape; sums to 1 along dimension -3."""
-        if input.ndim not in (3, 4):
-            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
+        need(input.ndim in (3, 4), f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead", ValueError)
         return F.softmax(input, -3)

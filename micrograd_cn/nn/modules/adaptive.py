@@ -10,7 +10,7 @@ from micrograd_cn.nn import functional as F
 from micrograd_cn.nn.modules.container import ModuleList, Sequential
 from micrograd_cn.nn.modules.linear import Linear
 from micrograd_cn.nn.modules.module import Module
-from micrograd_cn.ops.shape import cat
+from micrograd_cn.ops.shape import cat, need
 from micrograd_cn.tensor import Tensor
 
 
@@ -41,9 +41,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             head_bias: bool = False, device: Any = None, dtype: Any = None) -> None:  # fmt: skip
         super().__init__()
         bounds = [0, *cutoffs, n_classes]
-        if len(bounds) < 3 or any(a >= b or int(b) != b for a, b in pairwise(bounds)):
-            wanted = f"growing integers, each between 1 and n_classes-1 ({n_classes - 1})"
-            raise ValueError(f"cutoffs should be a sequence of {wanted}, but got {list(cutoffs)}")
+        fits = len(bounds) > 2 and all(a < b == int(b) for a, b in pairwise(bounds))
+        wanted = f"growing integers, each between 1 and n_classes-1 ({n_classes - 1})"
+        need(fits, f"cutoffs should be a sequence of {wanted}, but got {list(cutoffs)}", ValueError)
         self.in_features, self.n_classes, self.cutoffs = in_features, n_classes, bounds[1:]
         self.div_value, self.head_bias = div_value, head_bias
         self.shortlist_size, self.n_clusters = bounds[1], len(bounds) - 2
@@ -74,9 +74,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         Raises:
             RuntimeError: if shapes do not fit or a class number is out of range.
         """
-        if target_.ndim > 1 or input_.ndim != target_.ndim + 1 or input_.shape[:-1] != target_.shape:
-            found = f"got {list(input_.shape)} and {list(target_.shape)}"
-            raise RuntimeError(f"expected input (N, in_features) and target (N,), or one of each, but {found}")
+        found = f"got {list(input_.shape)} and {list(target_.shape)}"
+        fits = target_.ndim < 2 and input_.ndim == target_.ndim + 1 and input_.shape[:-1] == target_.shape
+        need(fits, f"expected input (N, in_features) and target (N,), or one of each, but {found}")
         target = target_.reshape(-1)
         if ((target < 0) | (target >= self.n_classes)).any():
             found = f"[{target.min().item()}, {target.max().item()}]"

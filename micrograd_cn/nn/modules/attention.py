@@ -10,6 +10,7 @@ from micrograd_cn.nn.init import constant_, xavier_normal_, xavier_uniform_
 from micrograd_cn.nn.modules.linear import Linear
 from micrograd_cn.nn.modules.module import Module
 from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
@@ -57,17 +58,14 @@ class MultiheadAttention(Module):
         add_zero_attn: bool = False, kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        if embed_dim <= 0 or num_heads <= 0:
-            raise ValueError(
-                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads}"
-            )
+        found = f"{embed_dim=} and {num_heads=}"
+        need(min(embed_dim, num_heads) > 0, f"embed_dim and num_heads must be greater than 0, got {found}", ValueError)
+        need(embed_dim % num_heads == 0, f"embed_dim must be divisible by num_heads, got {found}", AssertionError)
         super().__init__()
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
         self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
         self._qkv_same_embed_dim = self.kdim == embed_dim == self.vdim
         self.dropout, self.batch_first, self.add_zero_attn = dropout, batch_first, add_zero_attn
-        if self.head_dim * num_heads != embed_dim:
-            raise AssertionError(f"embed_dim must be divisible by num_heads, but got {embed_dim} and {num_heads}")
 
         def parameter(*shape: int) -> Parameter:
             return Parameter(empty(shape, device=device, dtype=dtype))

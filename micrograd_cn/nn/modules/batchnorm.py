@@ -8,12 +8,13 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from micrograd_cn.creation import empty, tensor
+from micrograd_cn.creation import zeros
 from micrograd_cn.dtypes import int64
 from micrograd_cn.nn import functional as F
-from micrograd_cn.nn.modules.lazy import LazyModuleMixin
+from micrograd_cn.nn.modules.lazy import Lazy, lazily
 from micrograd_cn.nn.modules.normalization import _Affine
-from micrograd_cn.nn.parameter import UninitializedBuffer, UninitializedParameter
+from micrograd_cn.nn.modules.optioned import in_dimensions
+from micrograd_cn.nn.parameter import add_parameters
 from micrograd_cn.tensor import Tensor
 
 
@@ -36,7 +37,8 @@ class _NormBase(_Affine):
     """
 
     _version = 2
-    _dims: tuple[int, ...] = ()  # the numbers of dimensions that an input may have; any from 2 on if empty
+    _ranks: Any  # the numbers of dimensions that an input may have
+    dims: int
     _shown = "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}"
     running_mean: Any
     running_var: Any
@@ -49,10 +51,12 @@ class _NormBase(_Affine):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        for name, kind in (("running_mean", dtype), ("running_var", dtype), ("num_batches_tracked", int64)):
-            size = () if kind is int64 else num_features
-            self.register_buffer(name, empty(size, device=device, dtype=kind) if track_running_stats else None)
-        self._add_parameters(num_features, device, dtype, weight=affine, bias=affine and bias)
+        sizes: dict[str, Any] = {"running_mean": num_features, "running_var": num_features, "num_batches_tracked": ()}
+        for name, size in sizes.items():
+            made = zeros(size, device=device, dtype=int64 if size == () else dtype) if track_running_stats else None
+            self.register_buffer(name, made)
+        shape = num_features if affine else None
+        add_parameters(self, device, dtype, weight=shape, bias=shape if bias else None)
 
     def reset_running_stats(self) -> None:
         """Set the running mean to 0, the running variance to 1 and the count to 0."""
@@ -71,8 +75,8 @@ class _NormBase(_Affine):
         return f"{super().extra_repr()}, track_running_stats={self.track_running_stats}"
 
     def _check_input_dim(self, input: Tensor) -> None:
-        if input.ndim < 2 or (self._dims and input.ndim not in self._dims):
-            accepted = " or ".join(f"{n}D" for n in self._dims) or "at least 2D"
+        if input.ndim not in self._ranks:
+            accepted = " or ".join(f"{n}D" for n in self._ranks)
             raise ValueError(f"expected {accepted} input (got {input.ndim}D input)")
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: Any, *rest: Any) -> None:
@@ -83,7 +87,16 @@ class _NormBase(_Affine):
 
 
 class _BatchNorm(_NormBase):
-    """Normalises by the statistics of the batch in training mode, and by the running ones in eval mode."""
+    """Normalises by the statistics of the batch in training mode, and by the running ones in eval mode.
+
+    For inputs ``(N, C)`` or ``(N, C, L)``, ``(N, C, H, W)``, or ``(N, C, D, H, W)``; arguments as for `_NormBase`.
+
+    Source: Ioffe and Szegedy, 2015; https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+    """
+
+    @property
+    def _ranks(self) -> tuple[int, ...]:
+        return (2, 3) if self.dims == 1 else (self.dims + 2,)
 
     def forward(self, input: Tensor) -> Tensor:
         """``(N, C, ...)``; returns the same shape."""
@@ -99,29 +112,18 @@ class _BatchNorm(_NormBase):
         return F.batch_norm(input, mean, var, self.weight, self.bias, training, factor, self.eps)
 
 
-class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of ``(N, C)`` or ``(N, C, L)``; arguments as for `_NormBase`.
+class _InstanceNorm(_NormBase):
+    """Normalises by the statistics of each sample; in eval mode by the running ones, if they are tracked.
 
-    Source: Ioffe and Szegedy, 2015; https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+    For inputs ``(N, C, L)``, ``(N, C, H, W)``, or ``(N, C, D, H, W)``, or the same without N; arguments as for
+    `_NormBase`.
+
+    Source: Ulyanov et al., 2016; https://pytorch.org/docs/stable/generated/torch.nn.InstanceNorm1d.html
     """
 
-    _dims = (2, 3)
-
-
-class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of ``(N, C, H, W)``; see `BatchNorm1d`."""
-
-    _dims = (4,)
-
-
-class BatchNorm3d(_BatchNorm):
-    """Batch normalisation of ``(N, C, D, H, W)``; see `BatchNorm1d`."""
-
-    _dims = (5,)
-
-
-class _InstanceNorm(_NormBase):
-    """Normalises by the statistics of each sample; in eval mode by the running ones, if they are tracked."""
+    @property
+    def _ranks(self) -> tuple[int, ...]:
+        return (self.dims + 1, self.dims + 2)
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = False,
@@ -136,7 +138,7 @@ class _InstanceNorm(_NormBase):
             ValueError: for another number of dimensions, or (if affine) of channels.
         """
         self._check_input_dim(input)
-        batched = input.ndim - self._dims[0]
+        batched = input.ndim - self._ranks[0]
         channels = input.shape[batched]
         if channels != self.num_features:
             text = f"input's size at dim={batched} is {channels} and does not match num_features ({self.num_features})"
@@ -148,81 +150,27 @@ class _InstanceNorm(_NormBase):
         return F.instance_norm(input, *options) if batched else F.instance_norm(input.unsqueeze(0), *options).squeeze(0)
 
 
-class InstanceNorm1d(_InstanceNorm):
-    """Instance normalisation of ``(N, C, L)`` or ``(C, L)``; arguments as for `_NormBase`.
-
-    Source: Ulyanov et al., 2016; https://pytorch.org/docs/stable/generated/torch.nn.InstanceNorm1d.html
-    """
-
-    _dims = (2, 3)
-
-
-class InstanceNorm2d(_InstanceNorm):
-    """Instance normalisation of ``(N, C, H, W)`` or ``(C, H, W)``; see `InstanceNorm1d`."""
-
-    _dims = (3, 4)
-
-
-class InstanceNorm3d(_InstanceNorm):
-    """Instance normalisation of ``(N, C, D, H, W)`` or ``(C, D, H, W)``; see `InstanceNorm1d`."""
-
-    _dims = (4, 5)
-
-
-class _LazyNorm(LazyModuleMixin, _NormBase):
-    """Takes ``num_features`` from its first input; the other arguments are those of `_NormBase`."""
-
-    def __init_subclass__(cls) -> None:
-        cls.cls_to_become = cls.__bases__[1]
+class _LazyNorm(Lazy):
+    missing = "num_features"
 
     def __init__(
         self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True,
         device: Any = None, dtype: Any = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
-        super().__init__(0, eps, momentum, False, False, bias=False)
-        self.affine, self.track_running_stats = affine, track_running_stats
-        kind = {"device": device, "dtype": dtype}
-        if affine:
-            self.weight = UninitializedParameter(**kind)
-            self.bias = UninitializedParameter(**kind) if bias else None
-        if track_running_stats:
-            self.running_mean, self.running_var = UninitializedBuffer(**kind), UninitializedBuffer(**kind)
-            self.num_batches_tracked = tensor(0, dtype=int64, device=device)
+        super().__init__(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
-    def reset_parameters(self) -> None:
-        """Start anew, once the number of channels is known."""
-        if self.num_features and not self.has_uninitialized_params():
-            super().reset_parameters()
+    def _size(self, input: Tensor) -> int:
+        return input.shape[1]
 
-    def initialize_parameters(self, input: Tensor) -> None:
-        """Take the number of channels from ``input``."""
-        if self.has_uninitialized_params():
-            self.num_features = input.shape[1]
-            for part in (self.weight, self.bias, self.running_mean, self.running_var):
-                if isinstance(part, (UninitializedParameter, UninitializedBuffer)):
-                    part.materialize((self.num_features,))
-            self.reset_parameters()
+    def _shapes(self: Any) -> dict[str, tuple[int, ...]]:
+        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (self.num_features,))
 
 
-class LazyBatchNorm1d(_LazyNorm, BatchNorm1d):
-    """A `BatchNorm1d` that takes ``num_features`` from its first input."""
-
-
-class LazyBatchNorm2d(_LazyNorm, BatchNorm2d):
-    """A `BatchNorm2d` that takes ``num_features`` from its first input."""
-
-
-class LazyBatchNorm3d(_LazyNorm, BatchNorm3d):
-    """A `BatchNorm3d` that takes ``num_features`` from its first input."""
-
-
-class LazyInstanceNorm1d(_LazyNorm, InstanceNorm1d):
-    """An `InstanceNorm1d` that takes ``num_features`` from its first input."""
-
-
-class LazyInstanceNorm2d(_LazyNorm, InstanceNorm2d):
-    """An `InstanceNorm2d` that takes ``num_features`` from its first input."""
-
-
-class LazyInstanceNorm3d(_LazyNorm, InstanceNorm3d):
-    """An `InstanceNorm3d` that takes ``num_features`` from its first input."""
+BatchNorm1d, BatchNorm2d, BatchNorm3d = in_dimensions(_BatchNorm)
+InstanceNorm1d, InstanceNorm2d, InstanceNorm3d = in_dimensions(_InstanceNorm)
+LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = (
+    lazily(_LazyNorm, c) for c in (BatchNorm1d, BatchNorm2d, BatchNorm3d)
+)
+LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = (
+    lazily(_LazyNorm, c) for c in (InstanceNorm1d, InstanceNorm2d, InstanceNorm3d)
+)

@@ -5,22 +5,28 @@ from __future__ import annotations
 
 import operator
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
+from itertools import chain, groupby
 from typing import Any, Self
 
 from micrograd_cn.nn.modules.members import members
 from micrograd_cn.nn.modules.module import Module, indent
 from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
 def _position(index: Any, size: int) -> int:
     """``index`` counted from the front; IndexError if it is out of range."""
     index = operator.index(index)
-    if not -size <= index < size:
-        raise IndexError(f"index {index} is out of range")
+    need(-size <= index < size, f"index {index} is out of range", IndexError)
     return index % size
+
+
+def _need_iterable(values: Any, called: str, fits: bool = True, of: str = "") -> None:
+    """TypeError unless one can iterate over ``values``, which ``called`` was called with, and it ``fits``."""
+    text = f"{called} should be called with an iterable{of}, but got {type(values).__name__}"
+    need(fits and isinstance(values, Iterable), text, TypeError)
 
 
 class _Numbered(Module):
@@ -63,9 +69,7 @@ class _Numbered(Module):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add modules at the end; returns the container; TypeError if ``modules`` cannot be iterated over."""
-        if not isinstance(modules, Iterable):
-            name = type(self).__name__
-            raise TypeError(f"{name}.extend should be called with an iterable, but got {type(modules).__name__}")
+        _need_iterable(modules, f"{type(self).__name__}.extend")
         for module in list(modules):
             self.append(module)
         return self
@@ -75,6 +79,12 @@ class _Numbered(Module):
         taken = self[key]
         del self[key]
         return taken
+
+    def insert(self, index: int, module: Module) -> Any:
+        """Put ``module`` before the one at ``index``."""
+        modules = list(self)
+        modules.insert(index, module)
+        self._rebuild(modules)
 
 
 class Sequential(_Numbered):
@@ -116,21 +126,17 @@ class Sequential(_Numbered):
             AssertionError: if ``module`` is no module.
             IndexError: if ``index`` is out of range.
         """
-        if not isinstance(module, Module):
-            raise AssertionError(f"module should be of type: {Module}")
-        if not -len(self) <= index <= len(self):
-            raise IndexError(f"Index out of range: {index}")
-        modules = list(self)
-        modules.insert(index, module)
-        self._rebuild(modules)
+        need(isinstance(module, Module), f"module should be of type: {Module}", AssertionError)
+        need(-len(self) <= index <= len(self), f"Index out of range: {index}", IndexError)
+        super().insert(index, module)
         return self
 
     def __add__(self, other: Sequential) -> Sequential:
         return Sequential(*self).__iadd__(other)
 
     def __iadd__(self, other: Sequential) -> Self:
-        if not isinstance(other, Sequential):
-            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+        text = f"add operator supports only objects of Sequential class, but {type(other)} is given."
+        need(isinstance(other, Sequential), text, ValueError)
         return self.extend(other)
 
     def __mul__(self, times: int) -> Sequential:
@@ -140,10 +146,9 @@ class Sequential(_Numbered):
         return self * times
 
     def __imul__(self, times: int) -> Self:
-        if not isinstance(times, int):
-            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(times)}")
-        if times <= 0:
-            raise ValueError(f"Non-positive multiplication factor {times} for {type(self)}")
+        kinds = f"{type(self)} and {type(times)}"
+        need(isinstance(times, int), f"unsupported operand type(s) for *: {kinds}", TypeError)
+        need(times > 0, f"Non-positive multiplication factor {times} for {type(self)}", ValueError)
         return self.extend(list(self) * (times - 1))
 
 
@@ -161,12 +166,6 @@ class ModuleList(_Numbered):
         if modules is not None:
             self.extend(modules)
 
-    def insert(self, index: int, module: Module) -> None:
-        """Put ``module`` before the one at ``index``."""
-        modules = list(self)
-        modules.insert(index, module)
-        self._rebuild(modules)
-
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList(chain(self, other))
 
@@ -175,23 +174,61 @@ class ModuleList(_Numbered):
 
     def __repr__(self) -> str:
         """Equal neighbours stand in one line: ``(0-2): 3 x Linear(...)``."""
-        runs: list[list[Any]] = []  # [first index, last index, repr]
-        for i, module in enumerate(self):
-            text = repr(module)
-            if runs and runs[-1][2] == text:
-                runs[-1][1] = i
-            else:
-                runs.append([i, i, text])
-        if not runs:
-            return f"{self._get_name()}()"
-        lines = [
-            f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}"
-            for first, last, text in runs
-        ]
-        return "\n  ".join([f"{self._get_name()}(", *map(indent, lines)]) + "\n)"
+        lines, first = [], 0
+        for text, run in groupby(map(repr, self)):
+            last = first + len(list(run)) - 1
+            some = f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}"
+            lines.append(indent(some))
+            first = last + 1
+        name = self._get_name()
+        return "\n  ".join([f"{name}(", *lines]) + "\n)" if lines else f"{name}()"
 
 
-class ModuleDict(Module):
+class _Keyed(Module):
+    """What `ModuleDict` and `ParameterDict` share; ``_keys`` is a mapping from their names."""
+
+    _keys: Any
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def __getitem__(self, key: str) -> Any:
+        return self._modules[key]
+
+    def __delitem__(self, key: str) -> None:
+        del self._modules[key]
+
+    def clear(self) -> None:
+        """Take out everything."""
+        for key in list(self):
+            del self[key]
+
+    def pop(self, key: str) -> Any:
+        """Take out and return what stands under ``key``."""
+        value = self[key]
+        del self[key]
+        return value
+
+    def keys(self) -> Any:
+        """The names, in order."""
+        return self._keys.keys()
+
+    def items(self) -> Any:
+        """The pairs of name and what stands under it, in order."""
+        return ItemsView(self)
+
+    def values(self) -> Any:
+        """What stands under the names, in order."""
+        return ValuesView(self)
+
+
+class ModuleDict(_Keyed):
     """A dict of modules whose parameters the model knows of; it keeps the order of insertion.
 
     Args:
@@ -200,48 +237,15 @@ class ModuleDict(Module):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
     """
 
+    _keys = property(lambda self: self._modules)
+
     def __init__(self, modules: Mapping[str, Module] | Iterable[Any] | None = None) -> None:
         super().__init__()
         if modules is not None:
             self.update(modules)
 
-    def __getitem__(self, key: str) -> Any:
-        return self._modules[key]
-
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
-
-    def __delitem__(self, key: str) -> None:
-        del self._modules[key]
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._modules
-
-    def clear(self) -> None:
-        """Take out all modules."""
-        self._modules.clear()
-
-    def pop(self, key: str) -> Any:
-        """Take out and return the module under ``key``; KeyError if there is none."""
-        return self._modules.pop(key)
-
-    def keys(self) -> Any:
-        """The names, in order."""
-        return self._modules.keys()
-
-    def items(self) -> Any:
-        """The pairs of name and module, in order."""
-        return self._modules.items()
-
-    def values(self) -> Any:
-        """The modules, in order."""
-        return self._modules.values()
 
     def update(self, modules: Mapping[str, Module] | Iterable[Any]) -> None:
         """Add or replace modules by a mapping's, or by those of pairs of name and module."""
@@ -251,18 +255,14 @@ class ModuleDict(Module):
 
 def _pairs(source: Any, name: str, method_of: str) -> Iterable[tuple[str, Any]]:
     """The items of a mapping or of an iterable of pairs."""
-    if not isinstance(source, Iterable):
-        raise TypeError(
-            f"{method_of}.update should be called with an iterable of key/value pairs, but got {type(source).__name__}"
-        )
-    if isinstance(source, (Mapping, ModuleDict, ParameterDict)):
+    _need_iterable(source, f"{method_of}.update", of=" of key/value pairs")
+    if isinstance(source, (Mapping, _Keyed)):
         return list(source.items())
     pairs = list(source)
     for i, pair in enumerate(pairs):
-        if not isinstance(pair, Iterable):
-            raise TypeError(f"{name} update sequence element #{i} should be Iterable; is{type(pair).__name__}")
-        if len(pair) != 2:  # type: ignore[arg-type]
-            raise ValueError(f"{name} update sequence element #{i} has length {len(pair)}; 2 is required")  # type: ignore[arg-type]
+        what = f"{name} update sequence element #{i}"
+        need(isinstance(pair, Iterable), f"{what} should be Iterable; is{type(pair).__name__}", TypeError)
+        need(len(pair) == 2, f"{what} has length {len(pair)}; 2 is required", ValueError)
     return pairs
 
 
@@ -275,12 +275,11 @@ def _describe(entries: Iterable[tuple[Any, Any]], type_of: Callable[[Tensor], An
     """The ``repr`` of a container of parameters: a line for each entry."""
     lines = []
     for key, value in entries:
+        text = f"Object of type: {type(value).__name__}"
         if isinstance(value, Tensor):
             kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
-            size = "x".join(map(str, value.shape))
-            lines.append(f"  ({key}): {kind} containing: [{type_of(value)} of size {size}]")
-        else:
-            lines.append(f"  ({key}): Object of type: {type(value).__name__}")
+            text = f"{kind} containing: [{type_of(value)} of size {'x'.join(map(str, value.shape))}]"
+        lines.append(f"  ({key}): {text}")
     return "\n".join(lines)
 
 
@@ -324,8 +323,7 @@ class ParameterList(Module):
 
     def extend(self, values: Iterable[Any]) -> Self:
         """Add many at the end; returns the list; TypeError for a tensor or what cannot be iterated over."""
-        if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
+        _need_iterable(values, "ParameterList.extend", not isinstance(values, Tensor))
         for value in values:
             self.append(value)
         return self
@@ -338,7 +336,7 @@ class ParameterList(Module):
         raise RuntimeError("ParameterList should not be called.")
 
 
-class ParameterDict(Module):
+class ParameterDict(_Keyed):
     """A dict of parameters that the model knows of; tensors put into it become parameters.
 
     Args:
@@ -350,16 +348,14 @@ class ParameterDict(Module):
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()
-        self._keys: dict[str, None] = {}
+        self._keys = dict[str, None]()
         if parameters is not None:
             self.update(parameters)
 
     def __getitem__(self, key: str) -> Any:
-        if not isinstance(key, str):
-            raise TypeError(
-                "Index given to ParameterDict cannot be used as a key as it is not a string "
-                f"(type is '{type(key).__name__}'). Open an issue on github if you need non-string keys."
-            )
+        kind = f"(type is '{type(key).__name__}'). Open an issue on github if you need non-string keys."
+        text = f"Index given to ParameterDict cannot be used as a key as it is not a string {kind}"
+        need(isinstance(key, str), text, TypeError)
         return getattr(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -372,17 +368,8 @@ class ParameterDict(Module):
         del self._keys[key]
         delattr(self, key)
 
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
     def __reversed__(self) -> Iterator[str]:
         return reversed(self._keys)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
 
     def copy(self) -> ParameterDict:
         """A new ParameterDict with the same parameters."""
@@ -393,17 +380,6 @@ class ParameterDict(Module):
         if key not in self:
             self[key] = default
         return self[key]
-
-    def clear(self) -> None:
-        """Take out everything."""
-        for key in list(self):
-            del self[key]
-
-    def pop(self, key: str) -> Any:
-        """Take out and return the value under ``key``."""
-        value = self[key]
-        del self[key]
-        return value
 
     def popitem(self) -> tuple[str, Any]:
         """Take out and return the last pair of key and value."""
@@ -417,18 +393,6 @@ class ParameterDict(Module):
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """A new ParameterDict with ``default`` under each of the keys."""
         return ParameterDict([(key, default) for key in keys])
-
-    def keys(self) -> Any:
-        """The keys, in order."""
-        return self._keys.keys()
-
-    def items(self) -> Iterable[tuple[str, Any]]:
-        """The pairs of key and value, in order."""
-        return ((key, self[key]) for key in self)
-
-    def values(self) -> Iterable[Any]:
-        """The values, in order."""
-        return (self[key] for key in self)
 
     def update(self, parameters: Any) -> None:
         """Add or replace values by a mapping's, or by those of pairs of key and value."""

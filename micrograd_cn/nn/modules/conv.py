@@ -5,17 +5,16 @@ Inputs are ``(N, C, *lengths)`` or ``(C, *lengths)``. A setting is one number fo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd_cn.creation import empty
-from micrograd_cn.nn import init
+from micrograd_cn.nn import functional as F
 from micrograd_cn.nn.functional import convolution
-from micrograd_cn.nn.modules.lazy import LazyModuleMixin, UninitializedParameter
+from micrograd_cn.nn.modules.lazy import Lazy, lazily
+from micrograd_cn.nn.modules.linear import Linear
 from micrograd_cn.nn.modules.module import Module
-from micrograd_cn.nn.modules.pooling import in_dimensions, in_tuple
-from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.nn.modules.optioned import in_dimensions, in_tuple
+from micrograd_cn.nn.parameter import Parameter, add_parameters
 from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
@@ -26,7 +25,7 @@ class _ConvNd(Module):
     """Base of the convolution layers: their settings, parameters and ``repr``.
 
     Attributes:
-        weight: see `_shape`; at first uniform in ±1/√(numbers that one output number is made of).
+        weight: see `_shapes`; at first uniform in ±1/√(numbers that one output number is made of).
         bias: ``(out_channels,)``, at first uniform in the same range; None without bias.
 
     Raises:
@@ -58,22 +57,14 @@ class _ConvNd(Module):
             (padding_mode in _PADDING_MODES, f"padding_mode must be one of {_PADDING_MODES}, got {padding_mode!r}"),
         ):
             need(fulfilled, message, ValueError)
-        self.weight = Parameter(empty(self._shape(), device=device, dtype=dtype))
-        self.register_parameter("bias", Parameter(empty(out_channels, device=device, dtype=dtype)) if bias else None)
-        self.reset_parameters()
+        add_parameters(self, device, dtype, **(self._shapes() | ({} if bias else {"bias": None})))
 
-    def _shape(self) -> tuple[int, ...]:
+    def _shapes(self) -> dict[str, Any]:
         """``(out_channels, in_channels / groups, *kernel_size)``, or for a transposed convolution the reverse."""
         channels = (self.out_channels, self.in_channels)[:: -1 if self.transposed else 1]
-        return (channels[0], channels[1] // self.groups, *self.kernel_size)
+        return {"weight": (channels[0], channels[1] // self.groups, *self.kernel_size), "bias": (self.out_channels,)}
 
-    def reset_parameters(self) -> None:
-        """Draw weight and bias anew."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # this bound is 1/√fan_in
-        if self.bias is not None:
-            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
-            bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
-            init.uniform_(self.bias, -bound, bound)
+    reset_parameters = Linear.reset_parameters
 
     def extra_repr(self) -> str:
         """Channels, kernel size and stride, and every other setting that is not the default."""
@@ -118,9 +109,7 @@ class _Conv(_ConvNd):
         """Maps ``(N, in_channels, ...)`` to ``(N, out_channels, ...)``, the same without N."""
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            from micrograd_cn.nn.functional.vision import pad
-
-            input, padding = pad(input, self._ends(), mode=self.padding_mode), 0
+            input, padding = F.pad(input, self._ends(), mode=self.padding_mode), 0
         settings = self.stride, padding, self.dilation, self.groups
         return convolution.conv(self.dims, input, self.weight, self.bias, *settings)
 
@@ -172,43 +161,20 @@ class _ConvTranspose(_ConvNd):
         return convolution.conv_transpose(self.dims, input, self.weight, self.bias, *settings)
 
 
-class _Lazy(LazyModuleMixin):
-    """A convolution layer whose ``in_channels`` are those of its first input; arguments as there without them."""
+class _LazyConv(Lazy):
+    missing = "in_channels"
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(0, *args, **kwargs)
-        self.weight = UninitializedParameter(dtype=self.weight.dtype)
-        self.bias = None if self.bias is None else UninitializedParameter(dtype=self.weight.dtype)
-
-    def reset_parameters(self: Any) -> None:
-        """Draw weight and bias anew, once they have a shape."""
-        if self.in_channels:
-            super().reset_parameters()  # type: ignore[misc]
-
-    def initialize_parameters(self: Any, input: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Take ``in_channels`` from ``input``."""
-        if self.has_uninitialized_params():
-            n, shape = self.dims, list(input.shape)
-            need(
-                len(shape) in (n + 1, n + 2), f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input, got {shape}"
-            )
-            self.in_channels = shape[-n - 1]
-            fits = self.in_channels % self.groups == 0
-            need(fits, f"in_channels must be divisible by groups={self.groups}: {self.in_channels}", ValueError)
-            self.weight.materialize(self._shape())
-            if self.bias is not None:
-                self.bias.materialize((self.out_channels,))
-            self.reset_parameters()
-
-
-def _lazily(eager: Any) -> Any:
-    facts = {"cls_to_become": eager, "__doc__": _Lazy.__doc__, "__module__": __name__}
-    return type(f"Lazy{eager.__name__}", (_Lazy, eager), facts)
+    def _size(self: Any, input: Tensor) -> int:
+        n, shape, g = self.dims, list(input.shape), self.groups
+        fits = len(shape) in (n + 1, n + 2)
+        need(fits, f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input, got {shape}")
+        need(shape[-n - 1] % g == 0, f"in_channels must be divisible by groups={g}: {shape[-n - 1]}", ValueError)
+        return shape[-n - 1]
 
 
 Conv1d, Conv2d, Conv3d = in_dimensions(_Conv)
 ConvTranspose1d, ConvTranspose2d, ConvTranspose3d = in_dimensions(_ConvTranspose)
-LazyConv1d, LazyConv2d, LazyConv3d = map(_lazily, (Conv1d, Conv2d, Conv3d))
-LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = map(
-    _lazily, (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
+LazyConv1d, LazyConv2d, LazyConv3d = (lazily(_LazyConv, c) for c in (Conv1d, Conv2d, Conv3d))
+LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = (
+    lazily(_LazyConv, c) for c in (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
 )

@@ -9,15 +9,11 @@ from micrograd_cn.nn.modules.optioned import Optioned
 from micrograd_cn.tensor import Tensor
 
 
-class PairwiseDistance(Optioned, function=F.pairwise_distance, shown=False):
+class PairwiseDistance(Optioned, function=F.pairwise_distance, options="p eps keepdim", shown=""):
     """``‖x1 - x2 + eps‖ₚ`` along the last dimension of ``(N, D)`` or ``(D,)``, which ``keepdim`` keeps.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.PairwiseDistance.html
     """
-
-    p: float = 2.0
-    eps: float = 1e-6
-    keepdim: bool = False
 
     def __post_init__(self) -> None:
         self.norm = self.__dict__.pop("p")
@@ -27,11 +23,8 @@ class PairwiseDistance(Optioned, function=F.pairwise_distance, shown=False):
         return super().forward(*inputs, **named, p=self.norm)
 
 
-class CosineSimilarity(Optioned, function=F.cosine_similarity, shown=False):
+class CosineSimilarity(Optioned, function=F.cosine_similarity, options="dim eps", shown=""):
     """The cosine of the angle between vectors along ``dim``; see `functional.cosine_similarity`.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.CosineSimilarity.html
     """
-
-    dim: int = 1
-    eps: float = 1e-8

@@ -5,26 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from micrograd_cn.nn.modules.module import Module
+from micrograd_cn.nn.modules.optioned import Optioned
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
-class Flatten(Module):
+class Flatten(Optioned, function=Tensor.flatten, options="start_dim end_dim", start_dim=1):
     """Makes one dimension of those from ``start_dim`` to ``end_dim``; by default all but the batch's.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Flatten.html
     """
-
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        """``(N, a, b, ...)`` becomes ``(N, a * b * ...)``."""
-        return input.flatten(self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        """``start_dim=..., end_dim=...``."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
 class Unflatten(Module):
@@ -40,15 +30,13 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: Any) -> None:
         super().__init__()
-        if not isinstance(unflattened_size, (tuple, list)):
-            kind = type(unflattened_size).__name__
-            raise TypeError(f"unflattened_size must be a tuple of ints, but found type {kind}")
+        found = f"but found type {type(unflattened_size).__name__}"
+        need(
+            isinstance(unflattened_size, (tuple, list)), f"unflattened_size must be a tuple of ints, {found}", TypeError
+        )
         for i, size in enumerate(unflattened_size):
-            if not isinstance(size, int):
-                raise TypeError(
-                    "unflattened_size must be tuple of ints, "
-                    f"but found element of type {type(size).__name__} at pos {i}"
-                )
+            found = f"but found element of type {type(size).__name__} at pos {i}"
+            need(isinstance(size, int), f"unflattened_size must be tuple of ints, {found}", TypeError)
         self.dim, self.unflattened_size = dim, unflattened_size
 
     def forward(self, input: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from micrograd_cn.autograd import Function, is_grad_enabled
+from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import Handle
 from micrograd_cn.tensor import Tensor
 
@@ -48,26 +49,20 @@ def _gate(values: tuple, on_backward: Callable[[tuple], tuple]) -> tuple[tuple, 
         return values, False
 
     def spread(grads: tuple) -> tuple:
-        whole: list[Any] = [None] * len(values)
-        for i, grad in zip(places, grads, strict=True):
-            whole[i] = grad
-        changed = on_backward(tuple(whole))
+        given = dict(zip(places, grads, strict=True))
+        changed = on_backward(tuple(given.get(i) for i in range(len(values))))
         return tuple(changed[i] for i in places)
 
-    result = list(values)
-    for i, tensor in zip(places, _Gate.apply(spread, *(values[i] for i in places)), strict=True):
-        result[i] = tensor
-    return tuple(result), True
+    passed = dict(zip(places, _Gate.apply(spread, *(values[i] for i in places)), strict=True))
+    return tuple(passed.get(i, value) for i, value in enumerate(values)), True
 
 
 class _BackwardWatch:
     """Gates around one call of a module; between them flows what the module's backward hooks are shown."""
 
     def __init__(self, module: Hooked) -> None:
-        self.module = module
+        self.module, self.inputs, self.inputs_watched = module, 0, False
         self.grad_output: tuple | None = None
-        self.inputs = 0
-        self.inputs_watched = False
 
     def watch_inputs(self, args: tuple) -> tuple:
         self.inputs = len(args)
@@ -78,28 +73,18 @@ class _BackwardWatch:
         if isinstance(result, tuple):
             return _gate(result, self._on_output_gradients)[0]
         if not isinstance(result, Tensor):
-            warnings.warn(
-                "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors "
-                f"but received {type(result)}",
-                stacklevel=2,
-            )
+            wanted = "module output should be a Tensor or a tuple of Tensors"
+            warnings.warn(f"For backward hooks to be called, {wanted} but received {type(result)}", stacklevel=2)
         return _gate((result,), self._on_output_gradients)[0][0]
 
     def _on_output_gradients(self, grads: tuple) -> tuple:
         grads = self._run("backward_pre", "Backward pre hook returned an invalid number of grad_output", grads)
         self.grad_output = grads
         if not self.inputs_watched:
-            warnings.warn(
-                "Full backward hook is firing when gradients are computed with respect to module outputs since "
-                "no inputs require gradients. See https://docs.pytorch.org/docs/main/generated/torch.nn.Module"
-                ".html#torch.nn.Module.register_full_backward_hook for more details.",
-                stacklevel=5,
-            )
-            if any(grad is not None for grad in self._on_input_gradients((None,) * self.inputs)):
-                raise RuntimeError(
-                    "Backward hook for Modules where no input requires gradient should always return None "
-                    "or None for all gradients."
-                )
+            text = "Full backward hook is firing though no inputs require gradients: see register_full_backward_hook"
+            warnings.warn(text, stacklevel=5)
+            nothing = all(grad is None for grad in self._on_input_gradients((None,) * self.inputs))
+            need(nothing, "Backward hook for Modules where no input requires gradient should always return None")
         return grads
 
     def _on_input_gradients(self, grads: tuple) -> tuple:
@@ -112,13 +97,10 @@ class _BackwardWatch:
     def _run(self, event: str, complaint: str, grads: tuple, *more: tuple) -> tuple:
         """``grads`` after the hooks of an event have seen them (and ``more``) and perhaps replaced them."""
         for hook in hooks_of(self.module, event):
-            changed = hook.function(self.module, grads, *more)
-            if changed is None:
-                continue
-            changed = changed if isinstance(changed, tuple) else (changed,)
-            if len(changed) != len(grads):
-                raise RuntimeError(f"{complaint}, got {len(changed)}, but expected {len(grads)}")
-            grads = changed
+            if (changed := hook.function(self.module, grads, *more)) is not None:
+                changed = changed if isinstance(changed, tuple) else (changed,)
+                need(len(changed) == len(grads), f"{complaint}, got {len(changed)}, but expected {len(grads)}")
+                grads = changed
         return grads
 
 
@@ -128,17 +110,9 @@ class Hooked:
     _registered_hooks: dict[str, OrderedDict[int, Hook]]
     forward: Callable[..., Any]
 
-    @property
-    def _forward_hooks(self) -> OrderedDict[int, Hook]:
-        return self._registered_hooks.setdefault("forward", OrderedDict())
-
-    @property
-    def _forward_pre_hooks(self) -> OrderedDict[int, Hook]:
-        return self._registered_hooks.setdefault("forward_pre", OrderedDict())
-
-    @property
-    def _backward_hooks(self) -> OrderedDict[int, Hook]:
-        return self._registered_hooks.setdefault("backward", OrderedDict())
+    _forward_hooks: Any = property(lambda self: self._registered_hooks.setdefault("forward", OrderedDict()))
+    _forward_pre_hooks: Any = property(lambda self: self._registered_hooks.setdefault("forward_pre", OrderedDict()))
+    _backward_hooks: Any = property(lambda self: self._registered_hooks.setdefault("backward", OrderedDict()))
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
@@ -157,12 +131,7 @@ class Hooked:
         return add_hook(self, "forward_pre", Hook(hook, with_kwargs), prepend)
 
     def register_forward_hook(
-        self,
-        hook: Callable[..., Any],
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-        always_call: bool = False,
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
     ) -> Handle:
         """Run ``hook(module, args, output)`` after every `forward`; what it returns replaces the output.
 
@@ -203,6 +172,12 @@ def hooks_of(module: Hooked, event: str) -> list[Hook]:
     return list(module._registered_hooks.get(event, {}).values())
 
 
+def run_hooks(module: Hooked, event: str, *args: Any) -> None:
+    """Call the hooks of one event with the module and ``args``."""
+    for hook in hooks_of(module, event):
+        hook.function(module, *args)
+
+
 def add_hook(module: Hooked, event: str, hook: Hook, prepend: bool = False) -> Handle:
     """Register a hook behind (or before) the others of its event."""
     hooks = module._registered_hooks.setdefault(event, OrderedDict())
@@ -233,27 +208,19 @@ def call_with_hooks(module: Hooked, args: tuple, kwargs: dict[str, Any]) -> Any:
                 try:
                     result = _run_forward_hook(module, hook, args, kwargs, result)
                 except Exception as error:
-                    warnings.warn(
-                        "module forward hook with ``always_call=True`` raised an exception that was silenced "
-                        f"as another error was raised in forward: {error}",
-                        stacklevel=2,
-                    )
+                    text = "module forward hook with ``always_call=True`` raised an exception that was silenced"
+                    warnings.warn(f"{text} as another error was raised in forward: {error}", stacklevel=2)
         raise
 
 
 def _run_pre_hook(module: Hooked, hook: Hook, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-    if not hook.with_kwargs:
-        changed = hook.function(module, args)
-        if changed is not None:
-            args = changed if isinstance(changed, tuple) else (changed,)
-        return args, kwargs
-    changed = hook.function(module, args, kwargs)
+    changed = hook.function(module, args, *((kwargs,) if hook.with_kwargs else ()))
     if changed is None:
         return args, kwargs
-    if not (isinstance(changed, tuple) and len(changed) == 2):
-        raise RuntimeError(
-            f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}."
-        )
+    if not hook.with_kwargs:
+        return changed if isinstance(changed, tuple) else (changed,), kwargs
+    pair = isinstance(changed, tuple) and len(changed) == 2
+    need(pair, f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
     return changed
 
 

@@ -58,31 +58,62 @@ def _infer_parameters(module: Any, args: tuple, kwargs: dict[str, Any]) -> None:
     module.__class__ = module.cls_to_become or type(module)
 
 
-class LazyLinear(LazyModuleMixin, Linear):
+class Lazy(LazyModuleMixin):
+    """Base of the lazy layers here: they lack one size, the constructor's first argument, called ``missing``.
+
+    Their ``_size(input)`` finds it, and then ``_shapes()`` gives the shapes of parameters and buffers by name.
+    """
+
+    missing: str
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(0, *args, **kwargs)
+        for kind, unshaped in (("parameter", UninitializedParameter), ("buffer", UninitializedBuffer)):
+            for name, x in members(self, kind):
+                if x is not None and x.ndim:
+                    setattr(self, name, unshaped(dtype=x.dtype))
+
+    def reset_parameters(self: Any) -> None:
+        """Start anew, once the shapes are known."""
+        if getattr(self, self.missing) and not self.has_uninitialized_params():
+            super().reset_parameters()  # type: ignore[misc]
+
+    def initialize_parameters(self: Any, input: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Take the missing size from ``input``."""
+        if self.has_uninitialized_params():
+            setattr(self, self.missing, self._size(input))
+            for name, shape in self._shapes().items():
+                if is_lazy(getattr(self, name)):
+                    getattr(self, name).materialize(shape)
+            self.reset_parameters()
+
+
+def lazily(lazy: type[Lazy], eager: Any) -> Any:
+    """The class ``LazyName`` of a class ``Name``; ``lazy`` says how it finds its size."""
+    about = f"`{eager.__name__}` that takes ``{lazy.missing}`` from its first input; arguments as there without them."
+    return type(f"Lazy{eager.__name__}", (lazy, eager), {
+        "cls_to_become": eager, "__doc__": about, "__module__": eager.__module__,
+    })  # fmt: skip
+
+
+class LazyLinear(Lazy, Linear):
     """A `Linear` whose ``in_features`` is the last length of its first input; arguments as there.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.LazyLinear.html
     """
 
-    cls_to_become = Linear
+    cls_to_become, missing = Linear, "in_features"
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
-        super().__init__(0, 0, False)
-        self.out_features = out_features
-        self.weight = UninitializedParameter(device=device, dtype=dtype)
-        if bias:
-            self.bias = UninitializedParameter(device=device, dtype=dtype)
+        super().__init__(out_features, bias, device, dtype)
 
-    def reset_parameters(self) -> None:
-        """Draw weight and bias anew, once they have a shape."""
-        if self.in_features:
-            super().reset_parameters()
+    def _size(self, input: Tensor) -> int:
+        return input.shape[-1]
 
-    def initialize_parameters(self: Any, input: Tensor) -> None:
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"weight": (self.out_features, self.in_features), "bias": (self.out_features,)}
+
+    def initialize_parameters(self, input: Tensor) -> None:
         """Take ``in_features`` from ``input``."""
-        self.in_features = input.shape[-1]
-        if self.has_uninitialized_params():
-            self.weight.materialize((self.out_features, self.in_features))
-            if self.bias is not None:
-                self.bias.materialize((self.out_features,))
-            self.reset_parameters()
+        super().initialize_parameters(input)
+        self.in_features = self._size(input)  # also where a state dict has given the shapes

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from micrograd_cn.creation import empty
 from micrograd_cn.nn import functional as F, init
 from micrograd_cn.nn.modules.module import Module
-from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.nn.parameter import Parameter, add_parameters
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
@@ -48,16 +48,16 @@ class Linear(Module):
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(empty((out_features, in_features), device=device, dtype=dtype))
-        self.register_parameter("bias", Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None)
-        self.reset_parameters()
+        shape = (out_features, in_features)
+        add_parameters(self, device, dtype, weight=shape, bias=out_features if bias else None)
 
-    def reset_parameters(self) -> None:
+    def reset_parameters(self: Any) -> None:
         """Draw weight and bias anew."""
-        # Kaiming's bound with slope √5 is 1/√in_features; computed this way it has PyTorch's last bit.
+        # Kaiming's bound with slope √5 is 1/√fan_in; computed this way it has PyTorch's last bit.
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
-            bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0
+            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
+            bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -66,8 +66,7 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         """``in_features=..., out_features=..., bias=...``."""
-        has_bias = self.bias is not None
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={has_bias}"
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
 class Bilinear(Module):
@@ -95,29 +94,20 @@ class Bilinear(Module):
     bias: Parameter | None
 
     def __init__(
-        self,
-        in1_features: int,
-        in2_features: int,
-        out_features: int,
-        bias: bool = True,
-        device: Any = None,
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None,
         dtype: Any = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
-        if in1_features <= 0:
-            raise ValueError(f"in1_features must be > 0, but got (in1_features={in1_features})")
+        need(in1_features > 0, f"in1_features must be > 0, but got (in1_features={in1_features})", ValueError)
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         shape = (out_features, in1_features, in2_features)
-        self.weight = Parameter(empty(shape, device=device, dtype=dtype))
-        self.register_parameter("bias", Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None)
-        self.reset_parameters()
+        add_parameters(self, device, dtype, weight=shape, bias=out_features if bias else None)
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
         bound = 1 / math.sqrt(self.in1_features)
-        init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            init.uniform_(self.bias, -bound, bound)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         """Maps ``(..., in1_features)`` and ``(..., in2_features)`` to ``(..., out_features)``."""
@@ -125,7 +115,5 @@ class Bilinear(Module):
 
     def extra_repr(self) -> str:
         """``in1_features=..., in2_features=..., out_features=..., bias=...``."""
-        return (
-            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
-            f"out_features={self.out_features}, bias={self.bias is not None}"
-        )
+        sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}"

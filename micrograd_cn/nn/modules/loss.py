@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from micrograd_cn.nn import functional as F
@@ -16,12 +15,16 @@ from micrograd_cn.nn.functional.class_loss import LinearCrossEntropyOptions
 from micrograd_cn.nn.functional.loss import legacy_reduction
 from micrograd_cn.nn.modules.distance import PairwiseDistance
 from micrograd_cn.nn.modules.linear import Linear
+from micrograd_cn.nn.modules.module import Module
 from micrograd_cn.nn.modules.optioned import Optioned
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
-class _Loss(Optioned, shown=False):
+class _Loss(Optioned):
     """Base of the losses: turns the deprecated options into ``reduction``, and weights into buffers."""
+
+    extra_repr = Module.extra_repr
 
     def __post_init__(self) -> None:
         size_average, reduce = (self.__dict__.pop(name, None) for name in ("size_average", "reduce"))
@@ -32,100 +35,63 @@ class _Loss(Optioned, shown=False):
                 self.register_buffer(name, self.__dict__.pop(name))
 
 
-class _ReducedLoss(_Loss, shown=False):
-    size_average: bool | None = None
-    reduce: bool | None = None
-    reduction: str = "mean"
+_REDUCTION = "size_average reduce reduction"
 
 
-class _WeightedLoss(_Loss, shown=False):
-    weight: Tensor | None = None
-    size_average: bool | None = None
-    reduce: bool | None = None
-    reduction: str = "mean"
-
-
-class MSELoss(_ReducedLoss, function=F.mse_loss):
+class MSELoss(_Loss, function=F.mse_loss, options=_REDUCTION):
     """Mean (or sum) of the squared errors ``(input - target)²``; see `functional.mse_loss`."""
 
 
-class L1Loss(_ReducedLoss, function=F.l1_loss):
+class L1Loss(_Loss, function=F.l1_loss, options=_REDUCTION):
     """Mean (or sum) of the absolute errors ``|input - target|``."""
 
 
-class SmoothL1Loss(_ReducedLoss, function=F.smooth_l1_loss):
+class SmoothL1Loss(_Loss, function=F.smooth_l1_loss, options=f"{_REDUCTION} beta"):
     """Squared near 0 and absolute farther than ``beta``; see `functional.smooth_l1_loss`. Girshick, 2015."""
 
-    beta: float = 1.0
 
-
-class HuberLoss(_Loss, function=F.huber_loss):
+class HuberLoss(_Loss, function=F.huber_loss, options="reduction delta"):
     """Squared up to an error of ``delta`` and linear beyond; see `functional.huber_loss`. Huber, 1964.
 
     Raises:
         TypeError: if ``delta`` is no number.
     """
 
-    reduction: str = "mean"
-    delta: float = 1.0
-
     def __post_init__(self) -> None:
-        if not isinstance(self.delta, (float, int)):
-            raise TypeError(f"delta must be a float or int, got: {type(self.delta)}")
+        need(isinstance(self.delta, (float, int)), f"delta must be a float or int, got: {type(self.delta)}", TypeError)
 
 
-class BCELoss(_WeightedLoss, function=F.binary_cross_entropy):
+class BCELoss(_Loss, function=F.binary_cross_entropy, options=f"weight {_REDUCTION}"):
     """Cross entropy between probabilities and targets in [0, 1]; see `functional.binary_cross_entropy`."""
 
 
-class BCEWithLogitsLoss(_WeightedLoss, function=F.binary_cross_entropy_with_logits):
+class BCEWithLogitsLoss(_Loss, function=F.binary_cross_entropy_with_logits, options=f"weight {_REDUCTION} pos_weight"):
     """`Sigmoid` and `BCELoss` in one, without overflow.
 
     ``pos_weight`` is a factor for the positive part of the loss, such as negatives per positive.
     """
 
-    pos_weight: Tensor | None = None
 
-
-class KLDivLoss(_ReducedLoss, function=F.kl_div):
+class KLDivLoss(_Loss, function=F.kl_div, options=f"{_REDUCTION} log_target"):
     """Kullback-Leibler divergence of log-probabilities from targets; see `functional.kl_div`.
 
     ``reduction`` may be "batchmean", too. ``log_target`` is whether the targets are logarithms, too.
     """
 
-    log_target: bool = False
 
-
-class PoissonNLLLoss(_Loss, function=F.poisson_nll_loss):
+class PoissonNLLLoss(_Loss, function=F.poisson_nll_loss, options="log_input full size_average eps reduce reduction"):
     """Negative log-likelihood of counts under a Poisson distribution; see `functional.poisson_nll_loss`."""
 
-    log_input: bool = True
-    full: bool = False
-    size_average: bool | None = None
-    eps: float = 1e-8
-    reduce: bool | None = None
-    reduction: str = "mean"
 
-
-class GaussianNLLLoss(_Loss, function=F.gaussian_nll_loss, kw_only=True):
+class GaussianNLLLoss(_Loss, function=F.gaussian_nll_loss, options="full eps reduction", kw_only=True):
     """Negative log-likelihood under normal distributions of given variances; see `functional.gaussian_nll_loss`."""
 
-    full: bool = False
-    eps: float = 1e-6
-    reduction: str = "mean"
 
-
-class NLLLoss(_Loss, function=F.nll_loss):
+class NLLLoss(_Loss, function=F.nll_loss, options="weight size_average ignore_index reduce reduction"):
     """Negative log-likelihood of the target classes; its input comes from `LogSoftmax`.
 
     ``weight`` is ``(C,)``, a factor for each class. Samples of the class number ``ignore_index`` do not count.
     """
-
-    weight: Tensor | None = None
-    size_average: bool | None = None
-    ignore_index: int = -100
-    reduce: bool | None = None
-    reduction: str = "mean"
 
 
 class NLLLoss2d(NLLLoss):
@@ -136,7 +102,9 @@ class NLLLoss2d(NLLLoss):
         super().__post_init__()
 
 
-class CrossEntropyLoss(_Loss, function=F.cross_entropy):
+class CrossEntropyLoss(
+    _Loss, function=F.cross_entropy, options="weight size_average ignore_index reduce reduction label_smoothing"
+):
     """Negative log-likelihood of the target classes under the softmax of scores; see `functional.cross_entropy`.
 
     ``weight`` is ``(C,)``, a factor for each class. Samples of the class number ``ignore_index`` do not count.
@@ -145,15 +113,8 @@ class CrossEntropyLoss(_Loss, function=F.cross_entropy):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
 
-    weight: Tensor | None = None
-    size_average: bool | None = None
-    ignore_index: int = -100
-    reduce: bool | None = None
-    reduction: str = "mean"
-    label_smoothing: float = 0.0
 
-
-class LinearCrossEntropyLoss(_WeightedLoss):
+class LinearCrossEntropyLoss(_Loss):
     """`Linear` and `CrossEntropyLoss` in one.
 
     Args:
@@ -173,11 +134,12 @@ class LinearCrossEntropyLoss(_WeightedLoss):
             device: Any = None, dtype: Any = None, reduction: str = "mean", weight: Tensor | None = None,
             ignore_index: int | None = None, label_smoothing: float = 0.0,
             options: LinearCrossEntropyOptions | None = None) -> None:  # fmt: skip
-        if weight is not None and weight.shape != (num_classes,):
-            raise RuntimeError(f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}")
-        if not 0 <= label_smoothing <= 1:
-            raise RuntimeError(f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
-        super().__init__(weight, reduction=reduction)
+        super().__init__()
+        found = (num_classes,) if weight is None else tuple(weight.shape)
+        need(found == (num_classes,), f"expected weight shape to be {(num_classes,)}, got {found}")
+        need(0 <= label_smoothing <= 1, f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
+        self.reduction = reduction
+        self.register_buffer("weight", weight)
         self.num_classes, self.out_features, self.ignore_index = num_classes, out_features, ignore_index
         self.label_smoothing, self.options = label_smoothing, options
         count = math.prod(out_features, start=num_classes)
@@ -199,106 +161,76 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         return ", ".join([f"in_features={self.linear.in_features}", *(f"{name}={values[name]}" for name in own)])
 
 
-class CTCLoss(_Loss, function=F.ctc_loss):
+class CTCLoss(_Loss, function=F.ctc_loss, options="blank reduction zero_infinity"):
     """Connectionist temporal classification; see `functional.ctc_loss`. Graves et al., 2006."""
 
-    blank: int = 0
-    reduction: str = "mean"
-    zero_infinity: bool = False
 
-
-class SoftMarginLoss(_ReducedLoss, function=F.soft_margin_loss):
+class SoftMarginLoss(_Loss, function=F.soft_margin_loss, options=_REDUCTION):
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
 
 
-class MultiLabelSoftMarginLoss(_WeightedLoss, function=F.multilabel_soft_margin_loss):
+class MultiLabelSoftMarginLoss(_Loss, function=F.multilabel_soft_margin_loss, options=f"weight {_REDUCTION}"):
     """Binary cross entropy for each class, their mean; see `functional.multilabel_soft_margin_loss`."""
 
 
-class MultiLabelMarginLoss(_ReducedLoss, function=F.multilabel_margin_loss):
+class MultiLabelMarginLoss(_Loss, function=F.multilabel_margin_loss, options=_REDUCTION):
     """Margin of each target class above each other class; see `functional.multilabel_margin_loss`."""
 
 
-class MultiMarginLoss(_Loss, function=F.multi_margin_loss):
+class MultiMarginLoss(_Loss, function=F.multi_margin_loss, options=f"p margin weight {_REDUCTION}"):
     """Margin of the target class above the others; see `functional.multi_margin_loss`.
 
     Raises:
         ValueError: if ``p`` is neither 1 nor 2 or ``weight`` has not one dimension.
     """
 
-    p: int = 1
-    margin: float = 1.0
-    weight: Tensor | None = None
-    size_average: bool | None = None
-    reduce: bool | None = None
-    reduction: str = "mean"
-
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.p not in (1, 2):
-            raise ValueError("only p == 1 and p == 2 supported")
-        if self.weight is not None and self.weight.ndim != 1:
-            raise ValueError(f"MultiMarginLoss: expected weight to be None or 1D, got {self.weight.ndim}D instead")
+        need(self.p in (1, 2), "only p == 1 and p == 2 supported", ValueError)
+        n = 1 if self.weight is None else self.weight.ndim
+        need(n == 1, f"MultiMarginLoss: expected weight to be None or 1D, got {n}D instead", ValueError)
 
 
-class _MarginLoss(_Loss, shown=False):
-    margin: float = 0.0
-    size_average: bool | None = None
-    reduce: bool | None = None
-    reduction: str = "mean"
-
-
-class MarginRankingLoss(_MarginLoss, function=F.margin_ranking_loss):
+class MarginRankingLoss(_Loss, function=F.margin_ranking_loss, options=f"margin {_REDUCTION}", margin=0.0):
     """Which of two scores should be the higher; see `functional.margin_ranking_loss`."""
 
 
-class HingeEmbeddingLoss(_MarginLoss, function=F.hinge_embedding_loss):
+class HingeEmbeddingLoss(_Loss, function=F.hinge_embedding_loss, options=f"margin {_REDUCTION}"):
     """Distances: small where the target is 1, wide where it is -1; see `functional.hinge_embedding_loss`."""
 
-    margin: float = 1.0
 
-
-class CosineEmbeddingLoss(_MarginLoss, function=F.cosine_embedding_loss):
+class CosineEmbeddingLoss(_Loss, function=F.cosine_embedding_loss, options=f"margin {_REDUCTION}", margin=0.0):
     """Angles: small where the target is 1, wide where it is -1; see `functional.cosine_embedding_loss`."""
 
 
 class _TripletLoss(_Loss):
-    margin: float
-
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.margin <= 0:
-            raise ValueError(f"{type(self).__name__}: expected margin to be greater than 0, got {self.margin} instead")
+        found = f"{type(self).__name__}: expected margin to be greater than 0, got {self.margin} instead"
+        need(self.margin > 0, found, ValueError)
 
 
-class TripletMarginLoss(_TripletLoss, function=F.triplet_margin_loss):
+class TripletMarginLoss(_TripletLoss, function=F.triplet_margin_loss, options=f"margin p eps swap {_REDUCTION}", p=2.0):
     """An anchor should be nearer to the positive than to the negative one; see `functional.triplet_margin_loss`.
 
     Raises:
         ValueError: if ``margin`` is not positive.
     """
 
-    margin: float = 1.0
-    p: float = 2.0
-    eps: float = 1e-6
-    swap: bool = False
-    size_average: bool | None = None
-    reduce: bool | None = None
-    reduction: str = "mean"
 
-
-class TripletMarginWithDistanceLoss(_TripletLoss, function=F.triplet_margin_with_distance_loss, kw_only=True):
+class TripletMarginWithDistanceLoss(
+    _TripletLoss,
+    function=F.triplet_margin_with_distance_loss,
+    options="distance_function margin swap reduction",
+    kw_only=True,
+):
     """`TripletMarginLoss` with a distance function of one's own.
 
     Raises:
         ValueError: if ``margin`` is not positive.
     """
 
-    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None
-    margin: float = 1.0
-    swap: bool = False
-    reduction: str = "mean"
-
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.distance_function = self.distance_function or PairwiseDistance()
+        if self.distance_function is None:
+            self.distance_function: Any = PairwiseDistance()

@@ -14,6 +14,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from micrograd_cn.nn.parameter import Buffer, Parameter
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
@@ -26,8 +27,7 @@ class MemberView(MutableMapping[str, Any]):
         self._attributes, self._kinds, self._kind = holder.__dict__, holder._member_kinds, kind
 
     def __getitem__(self, name: str) -> Any:
-        if self._kinds.get(name) != self._kind:
-            raise KeyError(name)
+        need(self._kinds.get(name) == self._kind, name, KeyError)
         return self._attributes[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -37,8 +37,7 @@ class MemberView(MutableMapping[str, Any]):
         self._attributes[name] = value
 
     def __delitem__(self, name: str) -> None:
-        if self._kinds.get(name) != self._kind:
-            raise KeyError(name)
+        need(self._kinds.get(name) == self._kind, name, KeyError)
         del self._kinds[name], self._attributes[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -66,51 +65,33 @@ class Holder:
     _member_kinds: dict[str, str]
     _non_persistent_buffers_set: set[str]
 
-    @property
-    def _parameters(self) -> MutableMapping[str, Parameter | None]:
-        return MemberView(self, "parameter")
-
-    @property
-    def _buffers(self) -> MutableMapping[str, Tensor | None]:
-        return MemberView(self, "buffer")
-
-    @property
-    def _modules(self) -> MutableMapping[str, Any]:
-        return MemberView(self, "module")
+    _parameters: Any = property(lambda self: MemberView(self, "parameter"))
+    _buffers: Any = property(lambda self: MemberView(self, "buffer"))
+    _modules: Any = property(lambda self: MemberView(self, "module"))
 
     def __setattr__(self, name: str, value: Any) -> None:
         kinds = self.__dict__.get("_member_kinds")
-        kind = kinds.get(name) if kinds else None
-        if isinstance(value, Parameter):
-            _make_way(self, name, "parameter", "parameters")
-            self.register_parameter(name, value)
-        elif kind == "parameter":
-            if value is not None:
-                raise TypeError(
-                    f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
-                )
-            self.__dict__[name] = None
-        elif isinstance(value, Holder):
-            _make_way(self, name, "module", "module")
-            self._modules[name] = value
-        elif kind == "module":
-            if value is not None:
-                raise TypeError(
-                    f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module or None expected)"
-                )
-            self.__dict__[name] = None
-        elif isinstance(value, Buffer):
-            _make_way(self, name, "buffer", "buffer")
-            self.register_buffer(name, value, value.persistent)
-        elif kind == "buffer":
-            if value is not None and not isinstance(value, Tensor):
-                raise TypeError(
-                    f"cannot assign '{typename(value)}' as buffer '{name}' "
-                    "(torch.nn.Buffer, torch.Tensor or None expected)"
-                )
-            self.__dict__[name] = value
-        else:
-            object.__setattr__(self, name, value)
+        its_kind = kinds.get(name) if kinds else None
+        for kind, (member, noun, place, described) in _KINDS.items():
+            if isinstance(value, member):
+                if kinds is None:
+                    raise AttributeError(f"cannot assign {noun} before Module.__init__() call")
+                if its_kind != kind and name in self.__dict__:
+                    delattr(self, name)  # what else has stood there
+                if kind == "module":
+                    self._modules[name] = value
+                elif kind == "parameter":
+                    self.register_parameter(name, value)
+                else:
+                    self.register_buffer(name, value, value.persistent)
+                return
+            if its_kind == kind:
+                if value is not None and not (kind == "buffer" and isinstance(value, Tensor)):
+                    wanted = f"{described} or None expected"
+                    raise TypeError(f"cannot assign '{typename(value)}' as {place} '{name}' ({wanted})")
+                self.__dict__[name] = value
+                return
+        object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
@@ -134,12 +115,7 @@ class Holder:
             TypeError: if ``param`` is neither a `Parameter` nor None, or ``name`` no string.
             KeyError: if the name is taken, empty, or has a dot in it.
         """
-        _check_name(self, name, "parameter")
-        if param is not None and not isinstance(param, Parameter):
-            raise TypeError(
-                f"cannot assign '{typename(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
-            )
-        self._parameters[name] = param
+        _register(self, "parameter", name, param, Parameter, "torch.nn.Parameter")
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that belongs to the module's state but is not trained, such as a running mean.
@@ -153,16 +129,9 @@ class Holder:
             TypeError: if ``tensor`` is neither a Tensor nor None, or ``name`` no string.
             KeyError: if the name is taken, empty, or has a dot in it.
         """
-        _check_name(self, name, "buffer")
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
-            )
-        self._buffers[name] = tensor
-        if persistent:
-            self._non_persistent_buffers_set.discard(name)
-        else:
-            self._non_persistent_buffers_set.add(name)
+        _register(self, "buffer", name, tensor, Tensor, "torch Tensor")
+        hidden = self._non_persistent_buffers_set
+        (hidden.discard if persistent else hidden.add)(name)
 
     def add_module(self, name: str, module: Any) -> None:
         """Add a submodule (or None) under ``name``.
@@ -173,8 +142,7 @@ class Holder:
         """
         if module is not None and not isinstance(module, Holder):
             raise TypeError(f"{typename(module)} is not a Module subclass")
-        _check_name(self, name, "module")
-        self._modules[name] = module
+        _register(self, "module", name, module, Holder, "torch.nn.Module")
 
     def register_module(self, name: str, module: Any) -> None:
         """The same as `add_module`."""
@@ -189,24 +157,24 @@ def typename(value: Any) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _make_way(module: Holder, name: str, kind: str, noun: str) -> None:
-    """Before ``name`` becomes a member of this kind: forget what else has stood there."""
-    if "_member_kinds" not in module.__dict__:
-        raise AttributeError(f"cannot assign {noun} before Module.__init__() call")
-    if module._member_kinds.get(name) != kind and name in module.__dict__:
-        delattr(module, name)
+# what a value must be to become a member of this kind, and how error messages speak of them
+_KINDS: dict[str, tuple[Any, str, str, str]] = {
+    "parameter": (Parameter, "parameters", "parameter", "torch.nn.Parameter"),
+    "module": (Holder, "module", "child module", "torch.nn.Module"),
+    "buffer": (Buffer, "buffer", "buffer", "torch.nn.Buffer, torch.Tensor"),
+}
 
 
-def _check_name(module: Holder, name: str, kind: str) -> None:
-    """Raise unless ``name`` may become a member of this kind."""
-    if "_member_kinds" not in module.__dict__:
-        raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
-    if not isinstance(name, str):
-        raise TypeError(f"{kind} name should be a string. Got {typename(name)}")
-    if "." in name:
-        got = f", got: {name}" if kind == "module" else ""
-        raise KeyError(f'{kind} name can\'t contain "."{got}')
-    if name == "":
-        raise KeyError(f'{kind} name can\'t be empty string ""')
-    if module._member_kinds.get(name) != kind and hasattr(module, name):
-        raise KeyError(f"attribute '{name}' already exists")
+def _register(module: Holder, kind: str, name: str, value: Any, accepted: type, described: str) -> None:
+    """Make ``value`` a member; raises what the methods that call it say."""
+    inside = "_member_kinds" in module.__dict__
+    need(inside, f"cannot assign {kind} before Module.__init__() call", AttributeError)
+    need(isinstance(name, str), f"{kind} name should be a string. Got {typename(name)}", TypeError)
+    got = f", got: {name}" if kind == "module" else ""
+    need("." not in name, f'{kind} name can\'t contain "."{got}', KeyError)
+    need(name, f'{kind} name can\'t be empty string ""', KeyError)
+    new = module._member_kinds.get(name) == kind or not hasattr(module, name)
+    need(new, f"attribute '{name}' already exists", KeyError)
+    if value is not None and not isinstance(value, accepted):
+        raise TypeError(f"cannot assign '{typename(value)}' object to {kind} '{name}' ({described} or None required)")
+    MemberView(module, kind)[name] = value

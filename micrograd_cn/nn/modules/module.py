@@ -10,6 +10,7 @@ from micrograd_cn.nn.modules.hooks import call_with_hooks
 from micrograd_cn.nn.modules.members import members
 from micrograd_cn.nn.modules.state import Stateful
 from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
@@ -35,13 +36,11 @@ class Module(Stateful):
     training: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if kwargs:
-            name = type(self).__name__
-            raise TypeError(f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
-        if args:
-            raise TypeError(
-                f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given"
-            )
+        if args or kwargs:
+            wrong = f"takes 1 positional argument but {len(args) + 1} were given"
+            if kwargs:
+                wrong = f"got an unexpected keyword argument '{next(iter(kwargs))}'"
+            raise TypeError(f"{type(self).__name__}.__init__() {wrong}")
         self.__dict__.update(training=True, _member_kinds={}, _non_persistent_buffers_set=set(), _registered_hooks={})
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -62,8 +61,7 @@ class Module(Stateful):
         module = self
         for name in target.split(".") if target else ():
             module = _attribute(module, name)
-            if not isinstance(module, Module):
-                raise AttributeError(f"`{name}` is not an nn.Module")
+            need(isinstance(module, Module), f"`{name}` is not an nn.Module", AttributeError)
         return module
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
@@ -78,22 +76,19 @@ class Module(Stateful):
             ValueError: if the path is empty or ``module`` is no module.
             AttributeError: if the path leads nowhere.
         """
-        if not target:
-            raise ValueError("Cannot set the submodule without a target name!")
-        if not isinstance(module, Module):
-            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        need(target, "Cannot set the submodule without a target name!", ValueError)
+        need(isinstance(module, Module), f"`module` is not an nn.Module, found {type(module)}", ValueError)
         path, _, name = target.rpartition(".")
         parent = self.get_submodule(path)
-        if (strict or hasattr(parent, name)) and not isinstance(_attribute(parent, name), Module):
-            raise AttributeError(f"`{name}` is not an nn.Module")
+        if strict or hasattr(parent, name):
+            parent.get_submodule(name)
         setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path such as ``"hidden.weight"``; AttributeError if there is none."""
         path, _, name = target.rpartition(".")
         parameter = _attribute(self.get_submodule(path), name)
-        if not isinstance(parameter, Parameter):
-            raise AttributeError(f"`{name}` is not an nn.Parameter")
+        need(isinstance(parameter, Parameter), f"`{name}` is not an nn.Parameter", AttributeError)
         return parameter
 
     def get_buffer(self, target: str) -> Tensor:
@@ -101,8 +96,7 @@ class Module(Stateful):
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
         buffer = _attribute(module, name)
-        if name not in module._buffers:
-            raise AttributeError(f"`{name}` is not a buffer")
+        need(name in module._buffers, f"`{name}` is not a buffer", AttributeError)
         return buffer
 
     def named_modules(
@@ -128,21 +122,15 @@ class Module(Stateful):
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """This module and all below it, each once."""
-        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
-            yield module
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The direct submodules with their names, each once."""
-        seen = set()
-        for name, module in members(self, "module"):
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
+        return self._named_members("module", "", False, True)
 
     def children(self) -> Iterator[Module]:
         """The direct submodules, each once."""
-        for _, module in self.named_children():
-            yield module
+        return (module for _, module in self.named_children())
 
     def _named_members(self, kind: str, prefix: str, recurse: bool, unique: bool) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
@@ -168,8 +156,7 @@ class Module(Stateful):
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters, each once; this is what an optimizer is given."""
-        for _, parameter in self.named_parameters(recurse=recurse):
-            yield parameter
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -179,8 +166,7 @@ class Module(Stateful):
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """The buffers, each once."""
-        for _, buffer in self.named_buffers(recurse=recurse):
-            yield buffer
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call ``fn`` on every submodule and then on this module, as one does to initialise weights."""
@@ -191,8 +177,7 @@ class Module(Stateful):
 
     def train(self, mode: bool = True) -> Self:
         """Set ``training`` here and below; ValueError if ``mode`` is no bool."""
-        if not isinstance(mode, bool):
-            raise ValueError("training mode is expected to be boolean")
+        need(isinstance(mode, bool), "training mode is expected to be boolean", ValueError)
         self.training = mode
         for module in self.children():
             module.train(mode)
@@ -241,18 +226,11 @@ class Module(Stateful):
         wanted = kwargs.get("dtype")
         for arg in args:
             wanted = arg if isinstance(arg, dtype) else arg.dtype if isinstance(arg, Tensor) else wanted
-        if wanted is not None and not (wanted.is_floating_point or wanted.is_complex):
-            raise TypeError(
-                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={wanted}"
-            )
-        floats_only = wanted is not None
-
-        def convert(t: Tensor) -> Tensor:
-            if floats_only and not (t.is_floating_point() or t.is_complex()):
-                return t
-            return t.to(*args, **kwargs)
-
-        return self._apply(convert)
+        if wanted is None:
+            return self._apply(lambda t: t.to(*args, **kwargs))
+        text = f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={wanted}"
+        need(wanted.is_floating_point or wanted.is_complex, text, TypeError)
+        return self._apply(lambda t: t.to(*args, **kwargs) if t.is_floating_point() or t.is_complex() else t)
 
     def float(self) -> Self:
         """Bring all floating point parameters and buffers to float32, in place."""
@@ -265,6 +243,10 @@ class Module(Stateful):
     def half(self) -> Self:
         """Bring all floating point parameters and buffers to float16, in place."""
         return self._apply(lambda t: t.half() if t.is_floating_point() else t)
+
+    def bfloat16(self) -> Self:
+        """Bring all floating point parameters and buffers to bfloat16, in place."""
+        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
 
     def type(self, dst_type: Any) -> Self:
         """Bring all parameters and buffers, integers included, to ``dst_type``, in place."""
@@ -300,6 +282,5 @@ def indent(text: str) -> str:
 
 
 def _attribute(module: Module, name: str) -> Any:
-    if not hasattr(module, name):
-        raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+    need(hasattr(module, name), f"{type(module).__name__} has no attribute `{name}`", AttributeError)
     return getattr(module, name)

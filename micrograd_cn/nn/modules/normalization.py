@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd_cn.creation import empty
 from micrograd_cn.nn import functional as F, init
 from micrograd_cn.nn.modules.module import Module
 from micrograd_cn.nn.modules.optioned import Optioned
-from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.nn.parameter import add_parameters
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
@@ -22,11 +22,6 @@ class _Affine(Module):
     _shown = ""
     weight: Any
     bias: Any
-
-    def _add_parameters(self, shape: Any, device: Any, dtype: Any, **wanted: bool) -> None:
-        for name, want in wanted.items():
-            self.register_parameter(name, Parameter(empty(shape, device=device, dtype=dtype)) if want else None)
-        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Set the weight to 1 and the bias to 0."""
@@ -70,8 +65,8 @@ class LayerNorm(_OverLast):
         bias: bool = True, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(normalized_shape, eps, elementwise_affine)
-        wanted = {"weight": elementwise_affine, "bias": elementwise_affine and bias}
-        self._add_parameters(self.normalized_shape, device, dtype, **wanted)
+        shape = self.normalized_shape if elementwise_affine else None
+        add_parameters(self, device, dtype, weight=shape, bias=shape if bias else None)
 
     def forward(self, input: Tensor) -> Tensor:
         """``(*, *normalized_shape)``; returns the same shape."""
@@ -91,7 +86,7 @@ class RMSNorm(_OverLast):
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(normalized_shape, eps, elementwise_affine)
-        self._add_parameters(self.normalized_shape, device, dtype, weight=elementwise_affine)
+        add_parameters(self, device, dtype, weight=self.normalized_shape if elementwise_affine else None)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(*, *normalized_shape)``; returns the same shape."""
@@ -123,26 +118,22 @@ class GroupNorm(_Affine):
         dtype: Any = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
-        if num_channels % num_groups:
-            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+        fits = num_channels % num_groups == 0
+        need(fits, f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})", ValueError)
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        self._add_parameters(num_channels, device, dtype, weight=affine, bias=affine and bias)
+        shape = num_channels if affine else None
+        add_parameters(self, device, dtype, weight=shape, bias=shape if bias else None)
 
     def forward(self, input: Tensor) -> Tensor:
         """``(N, C, ...)``; returns the same shape."""
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
 
-class LocalResponseNorm(Optioned, function=F.local_response_norm):
+class LocalResponseNorm(Optioned, function=F.local_response_norm, options="size alpha beta k"):
     """Divides each channel by a power of the mean square of its neighbours; see `functional.local_response_norm`.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
     """
-
-    size: int
-    alpha: float = 1e-4
-    beta: float = 0.75
-    k: float = 1.0
 
     def extra_repr(self) -> str:
         """``size, alpha=..., beta=..., k=...``."""

@@ -1,10 +1,11 @@
-"""The modules that are one function of `nn.functional` with its options held: most activations, losses and dropouts."""
+"""The modules that are one function of `nn.functional` with its options held: most activations, losses, poolings."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from inspect import Parameter, Signature, get_annotations
-from typing import Any, ClassVar, dataclass_transform
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from micrograd_cn.nn.modules.module import Module
 
@@ -18,53 +19,45 @@ class _OwnSignature:
         return cls._signature
 
 
-@dataclass_transform()
 class Optioned(Module):
     """Base of the modules whose ``forward`` is a function, called with what the module holds.
 
-    A subclass names the function and lists its options as a dataclass does; they become the parameters of the
-    constructor (after those of its base), attributes, and what ``repr`` shows::
+    A subclass names the function and those of its parameters that are options. They become, in this order and with the
+    function's defaults, the parameters of the constructor, attributes, and what ``repr`` shows::
 
-        class LeakyReLU(Optioned, function=F.leaky_relu):
-            negative_slope: float = 0.01
-            inplace: bool = False
+        class LeakyReLU(Optioned, function=F.leaky_relu, options="negative_slope inplace"):
+            ...
 
-    The function gets those options, and the module's ``training``, that it has parameters for. ``__post_init__`` may
-    check them. A class with neither ``function=`` nor ``shown=`` is an ordinary one, with its own constructor.
+    ``shown`` names those that ``repr`` shows, if not all. A keyword with the name of an option gives it its default, or
+    another one than the function's. The function also gets the module's ``training``, if it has a parameter for it.
+    ``__post_init__`` may check or change the attributes.
     """
 
     __signature__: ClassVar[Any] = _OwnSignature()
     _signature: ClassVar[Signature] = Signature()
     _function: ClassVar[Callable[..., Any]]
-    _passed: ClassVar[tuple[str, ...]] = ()
-    _shown: ClassVar[tuple[str, ...]] = ()
-    _shows: ClassVar[bool] = True
+    _passed: ClassVar[tuple[str, ...]]
+    _shown: ClassVar[tuple[str, ...]]
+    dims: ClassVar[int]
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init_subclass__(
-        cls, function: Callable[..., Any] | None = None, shown: bool | None = None, kw_only: bool = False
-    ) -> None:
-        """Read the options off the class body; ``shown`` is whether ``repr`` shows them, here and in subclasses."""
+        cls, function: Callable[..., Any] | None = None, options: str = "", shown: str | None = None,
+        kw_only: bool = False, **defaults: Any,
+    ) -> None:  # fmt: skip
         super().__init_subclass__()
-        if function is shown is None:
-            return
-        kind = Parameter.KEYWORD_ONLY if kw_only else Parameter.POSITIONAL_OR_KEYWORD
-        own = {
-            name: Parameter(name, kind, default=vars(cls).get(name, Parameter.empty), annotation=annotation)
-            for name, annotation in get_annotations(cls).items()
-        }
-        for name in own.keys() & vars(cls).keys():
-            delattr(cls, name)  # as a class attribute it would hide the member that an instance has
-        options = {n: p.replace(kind=kind) for n, p in cls._signature.parameters.items()} | own
-        cls._signature = Signature(list(options.values()))
-        if shown is not None:
-            cls._shows = shown
         if function is None:
             return
-        cls._function = staticmethod(function)
-        code = getattr(function, "__wrapped__", getattr(function, "func", function)).__code__
-        taken = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        cls._passed = tuple(name for name in (*options, "training") if name in taken)
-        cls._shown = tuple(name for name in cls._passed if name != "training") if cls._shows else ()
+        known, names = signature(function).parameters, tuple(options.split())
+        kind = Parameter.KEYWORD_ONLY if kw_only else Parameter.POSITIONAL_OR_KEYWORD
+        facts = [(known.get(name) or Parameter(name, kind)).replace(kind=kind) for name in names]
+        facts = [fact.replace(default=defaults.get(fact.name, fact.default)) for fact in facts]
+        cls._function, cls._signature = staticmethod(function), Signature(facts)
+        cls._passed = tuple(name for name in (*names, "training") if name in known)
+        cls._shown = names if shown is None else tuple(shown.split())
 
     def __init__(self, *args: Any, **named: Any) -> None:
         """Options by position or name; TypeError for one that is missing or unknown."""
@@ -92,3 +85,22 @@ class Optioned(Module):
         if not shown.get("inplace", True):
             del shown["inplace"]
         return ", ".join(f"{name}={x!r}" if isinstance(x, str) else f"{name}={x}" for name, x in shown.items())
+
+
+def in_dimensions(base: Any) -> tuple[Any, ...]:
+    """The classes ``Name1d`` to ``Name3d`` of a class ``_Name``, which know their number as ``dims``.
+
+    The function of an `Optioned` class takes this number first.
+    """
+    made = []
+    for n in (1, 2, 3):
+        facts = {"dims": n, "__doc__": base.__doc__, "__module__": base.__module__}
+        if hasattr(base, "_function"):
+            facts["_function"] = staticmethod(functools.partial(base._function, n))
+        made.append(type(f"{base.__name__.strip('_')}{n}d", (base,), facts))
+    return tuple(made)
+
+
+def in_tuple(x: Any, n: int) -> Any:
+    """A sequence as a tuple, a number as ``n`` of them, None as it is."""
+    return x if x is None else tuple(x) if hasattr(x, "__iter__") else (x,) * n

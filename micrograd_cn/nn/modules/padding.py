@@ -9,7 +9,8 @@ from typing import Any
 
 from micrograd_cn.nn import functional as F
 from micrograd_cn.nn.modules.module import Module
-from micrograd_cn.nn.modules.pooling import in_dimensions, in_tuple
+from micrograd_cn.nn.modules.optioned import in_dimensions, in_tuple
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
@@ -55,8 +56,8 @@ class _CircularPad(_Pad):
 
     def forward(self, input: Tensor) -> Tensor:
         """``(N, C, *lengths)`` or ``(C, *lengths)``; returns the same with longer lengths."""
-        if input.ndim not in (self.dims + 1, self.dims + 2):
-            raise ValueError(f"expected {self.dims + 1}D or {self.dims + 2}D input (got {input.ndim}D input)")
+        n = self.dims + 1
+        need(input.ndim in (n, n + 1), f"expected {n}D or {n + 1}D input (got {input.ndim}D input)", ValueError)
         return super().forward(input)
 
 

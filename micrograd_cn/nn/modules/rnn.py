@@ -6,13 +6,13 @@ import math
 import warnings
 from typing import Any
 
-from micrograd_cn.creation import empty, zeros
+from micrograd_cn.creation import zeros
 from micrograd_cn.nn import functional as F, init
-from micrograd_cn.nn.functional.recurrent import GATES, Sequence, step
+from micrograd_cn.nn.functional.recurrent import GATES, Sequence as _Sequence, step
 from micrograd_cn.nn.modules.module import Module
-from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.nn.parameter import Parameter, add_parameters
 from micrograd_cn.nn.utils.rnn import PackedSequence
-from micrograd_cn.ops.shape import cat, stack
+from micrograd_cn.ops.shape import cat, need, stack
 from micrograd_cn.tensor import Tensor
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
@@ -71,37 +71,36 @@ class RNNBase(_Recurrent):
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        if not isinstance(dropout, (int, float)) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError(f"dropout should be a number in range [0, 1], the probability of a zero; got {dropout!r}")
+        fits = isinstance(dropout, (int, float)) and not isinstance(dropout, bool) and 0 <= dropout <= 1
+        need(
+            fits, f"dropout should be a number in range [0, 1], the probability of a zero; got {dropout!r}", ValueError
+        )
         if dropout > 0 and num_layers == 1:
-            warnings.warn(
-                "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
-                f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
-                stacklevel=3,
-            )
-        found = {"bias": bias, "batch_first": batch_first, "input_size": input_size, "hidden_size": hidden_size}
-        for (name, x), kind in zip(found.items(), (bool, bool, int, int), strict=True):
-            if not isinstance(x, kind):
-                raise TypeError(f"{name} should be of type {kind.__name__}, got: {type(x).__name__}")
-        if min(input_size, hidden_size, num_layers) <= 0 or not 0 <= proj_size < hidden_size:
-            raise ValueError(
-                "input_size, hidden_size and num_layers must be greater than zero, and proj_size has to be smaller "
-                f"than hidden_size; got {input_size}, {hidden_size}, {num_layers} and {proj_size}"
-            )
-        if mode not in GATES:
-            raise ValueError(f"Unrecognized RNN mode: {mode}")
+            text = "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects"
+            found = f"{dropout=} and {num_layers=}"
+            warnings.warn(f"{text} num_layers greater than 1, but got {found}", stacklevel=3)
+        options = {"bias": bias, "batch_first": batch_first, "input_size": input_size, "hidden_size": hidden_size}
+        for (name, x), kind in zip(options.items(), (bool, bool, int, int), strict=True):
+            need(isinstance(x, kind), f"{name} should be of type {kind.__name__}, got: {type(x).__name__}", TypeError)
+        fits = min(input_size, hidden_size, num_layers) > 0 and 0 <= proj_size < hidden_size
+        text = (
+            "input_size, hidden_size and num_layers must be greater than zero, and proj_size smaller than hidden_size"
+        )
+        need(fits, f"{text}; got {input_size}, {hidden_size}, {num_layers} and {proj_size}", ValueError)
+        need(mode in GATES, f"Unrecognized RNN mode: {mode}", ValueError)
         self.mode, self.input_size, self.hidden_size, self.proj_size = mode, input_size, hidden_size, proj_size
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
         self.dropout, self.bidirectional = float(dropout), bidirectional
         size, width, directions = GATES[mode] * hidden_size, proj_size or hidden_size, 1 + bidirectional
         self._suffixes = [f"l{k // directions}{'_reverse' * (k % directions)}" for k in range(num_layers * directions)]
+        shapes: dict[str, Any] = {}
         for k, suffix in enumerate(self._suffixes):
             features = input_size if k < directions else width * directions
-            shapes: list[Any] = [(size, features), (size, width), size, size, (width, hidden_size)]
-            for name, shape in zip(_WEIGHTS, shapes, strict=True):
+            of_layer = [(size, features), (size, width), size, size, (width, hidden_size)]
+            for name, shape in zip(_WEIGHTS, of_layer, strict=True):
                 if (bias or "bias" not in name) and (proj_size or name != "weight_hr"):
-                    setattr(self, f"{name}_{suffix}", Parameter(empty(shape, device=device, dtype=dtype)))
-        self.reset_parameters()
+                    shapes[f"{name}_{suffix}"] = shape
+        add_parameters(self, device, dtype, **shapes)
 
     @property
     def all_weights(self) -> list[list[Parameter]]:
@@ -133,14 +132,13 @@ class RNNBase(_Recurrent):
         states = hx if lstm or hx is None else (hx,)
         x, order = (input.data, input.sorted_indices) if packed else (input, None)
         rank = 3 if packed else x.dim()
-        if rank not in (2, 3):
-            raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {rank}D tensor instead")
+        name = type(self).__name__
+        need(rank in (2, 3), f"{name}: Expected input to be 2D or 3D, got {rank}D tensor instead", ValueError)
         if not packed:
             x = x.unsqueeze(1) if rank == 2 else x.transpose(0, 1) if self.batch_first else x
         sizes = input.batch_sizes.tolist() if packed else [x.shape[1]] * len(x)
-        if states is not None and any(s.dim() != rank for s in states):
-            found = " and ".join(f"{s.dim()}-D" for s in states)
-            raise RuntimeError(f"For an input of {rank} dimensions hx should have as many, but got {found} tensors")
+        found = {s.dim() for s in states or ()}
+        need(found <= {rank}, f"For an input of {rank} dimensions hx should have as many, but got {found}")
         if rank == 2 and states is not None:
             states = [s.unsqueeze(1) for s in states]
         states = self._checked(x, sizes, states)
@@ -151,7 +149,7 @@ class RNNBase(_Recurrent):
         if packed:
             output = PackedSequence(output, *input[1:])
         else:
-            output = output.reshape(*x.shape[:2], -1)
+            output = output.reshape(*x.shape[:2], output.shape[-1])
             output = output.squeeze(1) if rank == 2 else output.transpose(0, 1) if self.batch_first else output
         if rank == 2:
             last = [s.squeeze(1) for s in last]
@@ -162,23 +160,17 @@ class RNNBase(_Recurrent):
     def _checked(self, x: Tensor, sizes: list[int], states: Any) -> Any:
         """The first states, zeros for None; raises what `forward` raises."""
         kind = self._weights("l0")[0].dtype
-        if x.dtype is not kind:
-            raise ValueError(
-                f"RNN input dtype ({x.dtype}) does not match weight dtype ({kind}). Convert input: input.to({kind}), "
-                f"or convert model: model.to({x.dtype})"
-            )
-        if x.shape[-1] != self.input_size or not sizes:
-            raise RuntimeError(
-                f"input.size(-1) must be equal to input_size, and the sequence length larger than 0. Expected "
-                f"{self.input_size}, got {list(x.shape)}"
-            )
+        help = f"Convert input: input.to({kind}), or convert model: model.to({x.dtype})"
+        need(x.dtype is kind, f"RNN input dtype ({x.dtype}) does not match weight dtype ({kind}). {help}", ValueError)
+        text = "input.size(-1) must be equal to input_size, and the sequence length larger than 0"
+        need(x.shape[-1] == self.input_size and sizes, f"{text}. Expected {self.input_size}, got {list(x.shape)}")
         widths = (self.proj_size or self.hidden_size, self.hidden_size)[: 1 + (self.mode == "LSTM")]
         shapes = [(len(self._suffixes), sizes[0], n) for n in widths]
         if states is None:
             return [zeros(shape, dtype=kind) for shape in shapes]
         for s, shape in zip(states, shapes, strict=True):
-            if tuple(s.shape) != shape or s.dtype is not kind:
-                raise RuntimeError(f"Expected hidden size {shape} of {kind}, got {list(s.shape)} of {s.dtype}")
+            fits = tuple(s.shape) == shape and s.dtype is kind
+            need(fits, f"Expected hidden size {shape} of {kind}, got {list(s.shape)} of {s.dtype}")
         return states
 
     def _run(self, x: Tensor, sizes: list[int], states: Any) -> tuple[Tensor, list[Tensor]]:
@@ -189,7 +181,7 @@ class RNNBase(_Recurrent):
             for reverse in (False, True)[: 1 + self.bidirectional]:
                 k = len(last)
                 h, c = (*(s[k] for s in states), None)[:2]
-                output, *ends = Sequence.apply(self.mode, sizes, reverse, x, h, c, *self._weights(self._suffixes[k]))
+                output, *ends = _Sequence.apply(self.mode, sizes, reverse, x, h, c, *self._weights(self._suffixes[k]))
                 outputs.append(output)
                 last.append(ends[: len(states)])
             x = cat(outputs, -1) if self.bidirectional else output
@@ -199,14 +191,12 @@ class RNNBase(_Recurrent):
 
 
 def _refuse_projection(options: dict[str, Any]) -> None:
-    if "proj_size" in options:
-        raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+    need("proj_size" not in options, "proj_size argument is only supported for LSTM, not RNN or GRU", ValueError)
 
 
 def _nonlinear(name: str, kind: type[Exception]) -> str:
     """The mode with this nonlinearity; an exception of this kind if there is none."""
-    if name not in ("tanh", "relu"):
-        raise kind(f"Unknown nonlinearity '{name}'. Select from 'tanh' or 'relu'.")
+    need(name in ("tanh", "relu"), f"Unknown nonlinearity '{name}'. Select from 'tanh' or 'relu'.", kind)
     return f"RNN_{name.upper()}"
 
 
@@ -268,11 +258,8 @@ class RNNCellBase(_Recurrent):
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         size = num_chunks * hidden_size
-        shapes = {"weight_ih": (size, input_size), "weight_hh": (size, hidden_size), "bias_ih": size, "bias_hh": size}
-        for name, shape in shapes.items():
-            skip = name.startswith("bias") and not bias
-            self.register_parameter(name, None if skip else Parameter(empty(shape, device=device, dtype=dtype)))
-        self.reset_parameters()
+        weights = {"weight_ih": (size, input_size), "weight_hh": (size, hidden_size)}
+        add_parameters(self, device, dtype, **weights, **dict.fromkeys(("bias_ih", "bias_hh"), size if bias else None))
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         """The state ``(N, H)`` after one step, for LSTM a pair.
@@ -287,15 +274,12 @@ class RNNCellBase(_Recurrent):
         lstm, name, batched = self.mode == "LSTM", type(self).__name__, input.dim() == 2
         states = () if hx is None else hx if lstm else (hx,)
         for what, t in (("input", input), *(("hidden", s) for s in states)):
-            if t.dim() not in (1, 2):
-                raise ValueError(f"{name}: Expected {what} to be 1D or 2D, got {t.dim()}D instead")
+            need(t.dim() in (1, 2), f"{name}: Expected {what} to be 1D or 2D, got {t.dim()}D instead", ValueError)
         x, *states = (t if batched else t.unsqueeze(0) for t in (input, *states))
         shape = (len(x), self.hidden_size)
-        if any(tuple(s.shape) != shape for s in states) or x.shape[-1] != self.input_size:
-            raise RuntimeError(
-                f"{name}: Expected input_size {self.input_size} and hidden states of shape {shape}, got "
-                f"{' and '.join(str(list(t.shape)) for t in (x, *states))}"
-            )
+        found = [tuple(t.shape) for t in (x, *states)]
+        fits = found[0][-1] == self.input_size and all(s == shape for s in found[1:])
+        need(fits, f"{name}: Expected input_size {self.input_size} and hidden states of shape {shape}, got {found}")
         h, c = (*(states or [zeros(shape, dtype=x.dtype)] * 2), None)[:2]
         p = F.linear(x, self.weight_ih, self.bias_ih)
         new = step(self.mode, p, h, c, self.weight_hh, self.bias_hh)[: 1 + lstm]

@@ -10,29 +10,25 @@ from micrograd_cn.nn import functional as F, init
 from micrograd_cn.nn.functional.sparse import row_number
 from micrograd_cn.nn.modules.optioned import Optioned
 from micrograd_cn.nn.parameter import Parameter
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 
-class _Table(Optioned, shown=False):
+class _Table(Optioned):
     """Base of the embeddings: ``num_embeddings`` vectors of length ``embedding_dim`` as the rows of ``weight``.
 
     At first normally distributed; the row ``padding_idx`` is zero.
     """
 
-    num_embeddings: int
-    embedding_dim: int
-    _listed = tuple[str, ...]()  # the options that ``repr`` shows
-
     def __post_init__(self) -> None:
-        given: dict[str, Any] = {n: getattr(self, n, None) for n in ("_weight", "_freeze", "device", "dtype")}
-        for name in given.keys() & self.__dict__.keys():
-            delattr(self, name)
-        size, weight = (self.num_embeddings, self.embedding_dim), given["_weight"]
-        self.padding_idx = row_number(self.padding_idx, self.num_embeddings)  # type: ignore[has-type]
-        if weight is not None and tuple(weight.shape) != size:
-            raise AssertionError(f"_weight must have the shape {list(size)}, got {list(weight.shape)}")
-        data = empty(size, device=given["device"], dtype=given["dtype"]) if weight is None else weight
-        self.weight = Parameter(data, requires_grad=not given["_freeze"])
+        weight, freeze, device, dtype = (
+            self.__dict__.pop(name, None) for name in ("_weight", "_freeze", "device", "dtype")
+        )
+        size = (self.num_embeddings, self.embedding_dim)
+        self.padding_idx: int | None = row_number(self.__dict__["padding_idx"], self.num_embeddings)
+        found = size if weight is None else tuple(weight.shape)
+        need(found == size, f"_weight must have the shape {list(size)}, got {list(found)}", AssertionError)
+        self.weight = Parameter(empty(size, device=device, dtype=dtype) if weight is None else weight, not freeze)
         if weight is None:
             self.reset_parameters()
 
@@ -52,9 +48,9 @@ class _Table(Optioned, shown=False):
         Raises:
             AssertionError: if ``embeddings`` has not two dimensions.
         """
-        if embeddings.ndim != 2:
-            raise AssertionError(f"Embeddings parameter is expected to be 2-dimensional, got {embeddings.ndim}D")
-        layer = cls(*embeddings.shape, *args, _weight=embeddings, **options)  # type: ignore[call-arg]
+        n = embeddings.ndim
+        need(n == 2, f"Embeddings parameter is expected to be 2-dimensional, got {n}D", AssertionError)
+        layer = cls(*embeddings.shape, *args, _weight=embeddings, **options)
         layer.weight.requires_grad_(not freeze)
         return layer
 
@@ -65,11 +61,15 @@ class _Table(Optioned, shown=False):
     def extra_repr(self) -> str:
         """``num_embeddings, embedding_dim``, and the options that are not the usual ones."""
         usual = {name: option.default for name, option in self._signature.parameters.items()}
-        shown = [f"{n}={getattr(self, n)!r}" for n in self._listed if n == "mode" or getattr(self, n) != usual[n]]
+        shown = [f"{n}={getattr(self, n)!r}" for n in self._shown if n == "mode" or getattr(self, n) != usual[n]]
         return ", ".join([str(self.num_embeddings), str(self.embedding_dim), *shown])
 
 
-class Embedding(_Table, function=F.embedding):
+class Embedding(
+    _Table, function=F.embedding, shown="padding_idx max_norm norm_type scale_grad_by_freq sparse",
+    options="num_embeddings embedding_dim padding_idx max_norm norm_type scale_grad_by_freq sparse _weight _freeze "
+    "device dtype", _weight=None, _freeze=False, device=None, dtype=None,
+):  # fmt: skip
     """The rows of a trained matrix with the numbers in the input.
 
     Args:
@@ -92,19 +92,12 @@ class Embedding(_Table, function=F.embedding):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html
     """
 
-    _listed = ("padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse")
-    padding_idx: int | None = None
-    max_norm: float | None = None
-    norm_type: float = 2.0
-    scale_grad_by_freq: bool = False
-    sparse: bool = False
-    _weight: Tensor | None = None
-    _freeze: bool = False
-    device: Any = None
-    dtype: Any = None
 
-
-class EmbeddingBag(_Table, function=F.embedding_bag):
+class EmbeddingBag(
+    _Table, function=F.embedding_bag, shown="max_norm norm_type scale_grad_by_freq mode padding_idx",
+    options="num_embeddings embedding_dim max_norm norm_type scale_grad_by_freq mode sparse _weight "
+    "include_last_offset padding_idx device dtype", norm_type=2.0, _weight=None, device=None, dtype=None,
+):  # fmt: skip
     """Sums, means or maxima over bags of embeddings; arguments as for `Embedding`, and
 
     Args:
@@ -114,18 +107,6 @@ class EmbeddingBag(_Table, function=F.embedding_bag):
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.EmbeddingBag.html
     """
-
-    _listed = ("max_norm", "norm_type", "scale_grad_by_freq", "mode", "padding_idx")
-    max_norm: float | None = None
-    norm_type: float = 2.0
-    scale_grad_by_freq: bool = False
-    mode: str = "mean"
-    sparse: bool = False
-    _weight: Tensor | None = None
-    include_last_offset: bool = False
-    padding_idx: int | None = None
-    device: Any = None
-    dtype: Any = None
 
     def forward(self, input: Tensor, offsets: Any = None, per_sample_weights: Any = None) -> Tensor:  # type: ignore[override]
         """Row numbers ``(B, N)``, or ``(N,)`` with the ``offsets`` of B bags; returns ``(B, D)``."""

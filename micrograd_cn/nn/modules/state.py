@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from micrograd_cn.autograd import no_grad
-from micrograd_cn.nn.modules.hooks import Hook, Hooked, add_hook, hooks_of
+from micrograd_cn.nn.modules.hooks import Hook, Hooked, add_hook, run_hooks
 from micrograd_cn.nn.modules.members import Holder, members
 from micrograd_cn.nn.parameter import Parameter, is_lazy
+from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import Handle
 from micrograd_cn.tensor import Tensor
 
@@ -64,14 +65,12 @@ class Stateful(Holder, Hooked):
         local = {"version": self._version}
         if hasattr(destination, "_metadata"):
             destination._metadata[prefix[:-1]] = local
-        for hook in hooks_of(self, "state_dict_pre"):
-            hook.function(self, prefix, keep_vars)
+        run_hooks(self, "state_dict_pre", prefix, keep_vars)
         self._save_to_state_dict(destination, prefix, keep_vars)
         for name, module in members(self, "module"):
             if module is not None:
                 module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        for hook in hooks_of(self, "state_dict_post"):
-            hook.function(self, destination, prefix, local)
+        run_hooks(self, "state_dict_post", destination, prefix, local)
         return destination
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
@@ -99,12 +98,10 @@ class Stateful(Holder, Hooked):
             RuntimeError: naming every key that is missing or unexpected (if ``strict``) and every tensor of
                 another shape.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        missing: list[str] = []
-        unexpected: list[str] = []
+        text = f"Expected state_dict to be dict-like, got {type(state_dict)}."
+        need(isinstance(state_dict, Mapping), text, TypeError)
         errors: list[str] = []
-        keys = _IncompatibleKeys(missing, unexpected)
+        missing, unexpected = keys = _IncompatibleKeys([], [])
         versions = getattr(state_dict, "_metadata", {})
 
         def load(module: Stateful, state: dict[str, Any], prefix: str) -> None:
@@ -114,55 +111,40 @@ class Stateful(Holder, Hooked):
                 if child is not None:
                     path = f"{prefix}{name}."
                     load(child, {k: v for k, v in state.items() if k.startswith(path)}, path)
-            for hook in hooks_of(module, "load_state_dict_post"):
-                hook.function(module, keys)
+            run_hooks(module, "load_state_dict_post", keys)
 
         load(self, OrderedDict(state_dict), "")
-        if strict and unexpected:
-            errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
-        if strict and missing:
-            errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
-        if errors:
-            text = "\n\t".join(errors)
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{text}")
+        for what, found in (("Unexpected", unexpected), ("Missing", missing)):
+            if strict and found:
+                quoted = ", ".join(f'"{key}"' for key in found)
+                errors.insert(0, f"{what} key(s) in state_dict: {quoted}. ")
+        text = "\n\t".join([f"Error(s) in loading state_dict for {type(self).__name__}:", *errors])
+        need(not errors, text)
         return keys
 
     def _load_from_state_dict(
-        self,
-        state_dict: dict[str, Any],
-        prefix: str,
-        local_metadata: dict[str, Any],
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
-    ) -> None:
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], strict: bool,
+        missing_keys: list[str], unexpected_keys: list[str], error_msgs: list[str],
+    ) -> None:  # fmt: skip
         """Load this module's own state; a layer whose old state dicts look different overrides it."""
-        for hook in hooks_of(self, "load_state_dict_pre"):
-            hook.function(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
-        own = _own_state(self)
-        known = {prefix + name for name in own}
+        found = (missing_keys, unexpected_keys, error_msgs)
+        run_hooks(self, "load_state_dict_pre", state_dict, prefix, local_metadata, strict, *found)
+        own: dict[str, Any] = _own_state(self)
+        if _overrides(self, "set_extra_state"):
+            own[EXTRA_STATE] = None
         for name, tensor in own.items():
             key = prefix + name
-            if key in state_dict:
+            if key not in state_dict:
+                missing_keys.extend([key] if strict else [])
+            elif name == EXTRA_STATE:
+                self.set_extra_state(state_dict[key])
+            else:
                 assign = local_metadata.get("assign_to_params_buffers", False)
-                if error := _load_tensor(self, name, key, tensor, state_dict[key], assign):
-                    error_msgs.append(error)
-            elif strict:
-                missing_keys.append(key)
-        extra = prefix + EXTRA_STATE
-        if _overrides(self, "set_extra_state"):
-            known.add(extra)
-            if extra in state_dict:
-                self.set_extra_state(state_dict[extra])
-            elif strict:
-                missing_keys.append(extra)
-        if strict:
-            for key in state_dict:
-                if key.startswith(prefix) and key not in known:
-                    child, dot, _ = key[len(prefix) :].partition(".")
-                    if not dot or child not in self._modules:
-                        unexpected_keys.append(key)
+                error_msgs.extend(_load_tensor(self, name, key, tensor, state_dict[key], assign))
+        for key in state_dict if strict else ():
+            name, dot, _ = key.removeprefix(prefix).partition(".")
+            if key.startswith(prefix) and not (name in self._modules if dot else name in own):
+                unexpected_keys.append(key)
 
     def register_state_dict_pre_hook(self, hook: Callable[..., None]) -> Handle:
         """Run ``hook(module, prefix, keep_vars)`` before `state_dict` reads the module."""
@@ -182,10 +164,6 @@ class Stateful(Holder, Hooked):
         return add_hook(self, "load_state_dict_post", Hook(hook))
 
 
-def _quoted(keys: list[str]) -> str:
-    return ", ".join(f'"{key}"' for key in keys)
-
-
 def _own_state(module: Stateful) -> dict[str, Tensor]:
     """The module's own parameters and persistent buffers by name, without its children's."""
     hidden = module._non_persistent_buffers_set
@@ -197,24 +175,20 @@ def _overrides(module: Stateful, method: str) -> bool:
     return getattr(type(module), method) is not getattr(Stateful, method)
 
 
-def _load_tensor(module: Stateful, name: str, key: str, tensor: Tensor, value: Any, assign: bool) -> str | None:
-    """Load one tensor; returns what is wrong with it, or None."""
+def _load_tensor(module: Stateful, name: str, key: str, tensor: Tensor, value: Any, assign: bool) -> list[str]:
+    """Load one tensor; returns what is wrong with it."""
     if not isinstance(value, Tensor):
         if not hasattr(value, "__torch_function__"):
-            return (
-                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object '
-                f"from checkpoint but received {type(value)}"
-            )
+            wanted = f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object'
+            return [f"{wanted} from checkpoint but received {type(value)}"]
         value = Tensor._wrap(np.asarray(value.detach()))  # PyTorch's own tensor
     if is_lazy(tensor) and is_lazy(value):
-        return None
+        return []
     if tensor.shape == () and value.shape == (1,):  # 0-dim parameters were once saved so
         value = value[0]
     if value.shape != tensor.shape:
-        return (
-            f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
-            f"the shape in current model is {tensor.shape}."
-        )
+        found = f"copying a param with shape {value.shape} from checkpoint"
+        return [f"size mismatch for {key}: {found}, the shape in current model is {tensor.shape}."]
     if not assign:
         with no_grad():
             tensor.copy_(value)
@@ -222,4 +196,4 @@ def _load_tensor(module: Stateful, name: str, key: str, tensor: Tensor, value: A
         setattr(module, name, Parameter(value, requires_grad=tensor.requires_grad))
     else:
         setattr(module, name, value.requires_grad_(tensor.requires_grad))
-    return None
+    return []

@@ -19,6 +19,7 @@ from micrograd_cn.nn.modules.dropout import Dropout
 from micrograd_cn.nn.modules.linear import Linear
 from micrograd_cn.nn.modules.module import Module
 from micrograd_cn.nn.modules.normalization import LayerNorm
+from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 
 Activation = str | Callable[[Tensor], Tensor]
@@ -69,8 +70,8 @@ class _Layer(Module):
             self.add_module(f"norm{i}", LayerNorm(d_model, layer_norm_eps, **kind))
         for i in blocks:
             self.add_module(f"dropout{i}", Dropout(dropout))
-        if isinstance(activation, str) and activation not in ("relu", "gelu"):
-            raise RuntimeError(f"activation should be relu/gelu, not {activation}")
+        known = not isinstance(activation, str) or activation in ("relu", "gelu")
+        need(known, f"activation should be relu/gelu, not {activation}")
         self.activation = getattr(F, activation) if isinstance(activation, str) else activation
 
     def _added(self, x: Tensor, norm: Module, block: Callable[..., Tensor], *rest: Any) -> Tensor:
@@ -247,10 +248,10 @@ class Transformer(Module):
             RuntimeError: if the batches or the sizes of ``src`` and ``tgt`` do not match.
         """
         n, shapes = 0 if self.batch_first else 1, f"{list(src.shape)} and {list(tgt.shape)}"
-        if src.ndim == 3 and src.size(n) != tgt.size(n):
-            raise RuntimeError(f"src and tgt must have one batch number, but their shapes are {shapes}")
-        if not src.size(-1) == tgt.size(-1) == self.d_model:
-            raise RuntimeError(f"src and tgt must end in d_model, {self.d_model}, but their shapes are {shapes}")
+        alike = src.ndim != 3 or src.size(n) == tgt.size(n)
+        need(alike, f"src and tgt must have one batch number, but their shapes are {shapes}")
+        fits = src.size(-1) == tgt.size(-1) == self.d_model
+        need(fits, f"src and tgt must end in d_model, {self.d_model}, but their shapes are {shapes}")
         memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
         masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
         return self.decoder(tgt, memory, *masks, tgt_is_causal, memory_is_causal)

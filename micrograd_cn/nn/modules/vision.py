@@ -5,22 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from micrograd_cn.nn import functional as F
-from micrograd_cn.nn.modules.pooling import FunctionLayer
+from micrograd_cn.nn.modules.optioned import Optioned
 
 
-class Upsample(FunctionLayer):
+class Upsample(Optioned, function=F.interpolate, options="size scale_factor mode align_corners recompute_scale_factor"):
     """``(N, C, *lengths)`` in another size; for the arguments see `functional.interpolate`.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Upsample.html
     """
 
-    run = staticmethod(F.interpolate)
-    scale_factor: Any
-    settings = ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor")
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        factor = self.scale_factor
+    def __post_init__(self) -> None:
+        factor: Any = vars(self)["scale_factor"]
         many = isinstance(factor, tuple)
         self.scale_factor = tuple(map(float, factor)) if many else float(factor) if factor else None
 
@@ -44,42 +39,27 @@ class UpsamplingBilinear2d(Upsample):
         super().__init__(size, scale_factor, "bilinear", True)
 
 
-class PixelShuffle(FunctionLayer):
+class PixelShuffle(Optioned, function=F.pixel_shuffle, options="upscale_factor"):
     """``(..., C * r * r, H, W)`` becomes ``(..., C, H * r, W * r)``, ``r = upscale_factor``. Shi et al., 2016."""
 
-    run = staticmethod(F.pixel_shuffle)
-    shown = ("upscale_factor",)
 
-
-class PixelUnshuffle(FunctionLayer):
+class PixelUnshuffle(Optioned, function=F.pixel_unshuffle, options="downscale_factor"):
     """``(..., C, H * r, W * r)`` becomes ``(..., C * r * r, H, W)``, ``r = downscale_factor``."""
 
-    run = staticmethod(F.pixel_unshuffle)
-    shown = ("downscale_factor",)
 
-
-class ChannelShuffle(FunctionLayer):
+class ChannelShuffle(Optioned, function=F.channel_shuffle, options="groups"):
     """The channels of ``(N, C, ...)`` dealt out to ``groups``. Zhang et al., 2017."""
 
-    run = staticmethod(F.channel_shuffle)
-    shown = ("groups",)
 
-
-class Unfold(FunctionLayer):
+class Unfold(Optioned, function=F.unfold, options="kernel_size dilation padding stride"):
     """All patches of images as columns; for shapes and arguments see `functional.unfold`.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Unfold.html
     """
 
-    run = staticmethod(F.unfold)
-    shown = ("kernel_size", "dilation", "padding", "stride")
 
-
-class Fold(FunctionLayer):
+class Fold(Optioned, function=F.fold, options="output_size kernel_size dilation padding stride"):
     """Patches added up into images, the adjoint of `Unfold`; for shapes and arguments see `functional.fold`.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Fold.html
     """
-
-    run = staticmethod(F.fold)
-    shown = ("output_size", "kernel_size", "dilation", "padding", "stride")

@@ -5,9 +5,8 @@ from micrograd_cn.nn.utils.clip_grad import (
     clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm,
 )  # fmt: skip
 from micrograd_cn.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
-from micrograd_cn.nn.utils.weight_norm import remove_weight_norm, weight_norm
 
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm",
-    "parameters_to_vector", "remove_weight_norm", "rnn", "vector_to_parameters", "weight_norm",
+    "parameters_to_vector", "rnn", "vector_to_parameters",
 ]  # fmt: skip

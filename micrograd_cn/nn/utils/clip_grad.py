@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from micrograd_cn import dtypes
+from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 
@@ -47,11 +48,9 @@ def get_total_norm(
     norm_type = float(norm_type)
     norms = [_norm(t._array, norm_type) for t in _listed(tensors)]
     total = _norm(np.array(norms), norm_type) if norms else np.zeros((), dtypes.get_default_dtype().numpy)
-    if error_if_nonfinite and not np.isfinite(total):
-        raise RuntimeError(
-            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
-            f"clipped: {total}. To scale the gradients by it anyway, set `error_if_nonfinite=False`"
-        )
+    if error_if_nonfinite:
+        found = f"The total norm of order {norm_type} for gradients from `parameters` is non-finite: {total}"
+        need(np.isfinite(total), f"{found}. To scale the gradients by it anyway, set `error_if_nonfinite=False`")
     return wrap(np.asarray(total))
 
 
@@ -95,11 +94,8 @@ def clip_grad_norm_(
 
 def clip_grad_norm(*args: Any, **kwargs: Any) -> Tensor:
     """`clip_grad_norm_`, of which this is the deprecated name."""
-    warnings.warn(
-        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
-        FutureWarning,
-        stacklevel=2,
-    )
+    text = "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`."
+    warnings.warn(text, FutureWarning, stacklevel=2)
     return clip_grad_norm_(*args, **kwargs)
 
 

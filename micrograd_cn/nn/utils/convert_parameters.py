@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from micrograd_cn.ops.shape import cat
+from micrograd_cn.ops.shape import cat, need
 from micrograd_cn.tensor import Tensor
 
 
@@ -25,8 +25,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.utils.vector_to_parameters.html
     """
-    if not isinstance(vec, Tensor):
-        raise TypeError(f"expected a Tensor, but got: {type(vec).__name__}")
+    need(isinstance(vec, Tensor), f"expected a Tensor, but got: {type(vec).__name__}", TypeError)
     start = 0
     for p in parameters:
         p.data = vec[start : start + p.numel()].view_as(p).data

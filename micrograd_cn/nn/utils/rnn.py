@@ -12,7 +12,7 @@ import numpy as np
 
 from micrograd_cn.creation import as_tensor, full
 from micrograd_cn.dtypes import int64
-from micrograd_cn.ops.shape import cat
+from micrograd_cn.ops.shape import cat, need
 from micrograd_cn.tensor import Tensor
 
 __all__ = [
@@ -58,9 +58,8 @@ class PackedSequence(_Fields):
             unsorted_indices = invert_permutation(sorted_indices)
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
-    to, cpu, double, float, half, long, int, short = map(
-        _converting, ("to", "cpu", "double", "float", "half", "long", "int", "short")
-    )
+    _names = ("to", "cpu", "double", "float", "half", "long", "int", "short")
+    to, cpu, double, float, half, long, int, short = map(_converting, _names)
 
     @property
     def is_cuda(self) -> bool:
@@ -101,12 +100,10 @@ def pack_padded_sequence(
     if batch_first:
         input = input.transpose(0, 1)
     n = lengths._raw
-    if not input.numel() or len(n) != input.shape[1] or (n <= 0).any() or n[0] > len(input) or (np.diff(n) > 0).any():
-        raise RuntimeError(
-            f"Cannot pack {input.shape[1]} sequences of up to {len(input)} elements with lengths {n.tolist()}: each "
-            "must be above 0, and `lengths` array must be sorted in decreasing order when `enforce_sorted` is True; "
-            "pass enforce_sorted=False to sort"
-        )
+    bad = not input.numel() or len(n) != input.shape[1] or (n <= 0).any() or n[0] > len(input) or (np.diff(n) > 0).any()
+    found = f"Cannot pack {input.shape[1]} sequences of up to {len(input)} elements with lengths {n.tolist()}"
+    text = "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True"
+    need(not bad, f"{found}: each must be above 0, and {text}; pass enforce_sorted=False to sort")
     mask = np.arange(n[0])[:, None] < n
     return PackedSequence(input[: n[0]][Tensor._wrap(mask)], Tensor._wrap(mask.sum(1)), sorted_indices)
 
@@ -128,11 +125,8 @@ def pad_packed_sequence(
     data, batch_sizes, order, back = sequence
     sizes, longest = batch_sizes._raw, len(batch_sizes)
     total = longest if total_length is None else total_length
-    if total < longest:
-        raise ValueError(
-            "Expected total_length to be at least the length of the longest sequence in input, but got "
-            f"total_length={total} and max sequence length being {longest}"
-        )
+    text = "Expected total_length to be at least the length of the longest sequence in input"
+    need(total >= longest, f"{text}, but got total_length={total} and max sequence length being {longest}", ValueError)
     mask = np.arange(sizes[0]) < np.pad(sizes, (0, total - longest))[:, None]
     padded, lengths = _filled(mask, padding_value, data, order), Tensor._wrap(mask.sum(0))
     padded = padded.transpose(0, 1) if batch_first else padded
@@ -153,14 +147,11 @@ def pad_sequence(
     Raises:
         RuntimeError: for something else than several tensors, or another side.
     """
-    if not isinstance(sequences, Iterable) or padding_side not in ("left", "right"):
-        raise RuntimeError(
-            f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}; and "
-            f'padding_side to be "left" or "right", got {padding_side!r}'
-        )
+    text = f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}"
+    need(isinstance(sequences, Iterable), text)
+    need(padding_side in ("left", "right"), f'padding_side should be "left" or "right", got {padding_side!r}')
     sequences = tuple(sequences)
-    if not sequences:
-        raise RuntimeError("received an empty list of sequences")
+    need(sequences, "received an empty list of sequences")
     lengths = np.array([s.shape[0] for s in sequences])[:, None]
     at = np.arange(lengths.max())
     mask = at < lengths if padding_side == "right" else at >= lengths.max() - lengths

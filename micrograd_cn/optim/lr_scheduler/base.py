@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from micrograd_cn.ops.shape import need
 from micrograd_cn.optim.optimizer import Optimizer
 from micrograd_cn.tensor import Tensor
 
@@ -44,8 +45,8 @@ def for_each_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     """``value`` once for each group, or its items if it is a list; ValueError for a list of another length."""
     groups = len(optimizer.param_groups)
     values = value if isinstance(value, (list, tuple)) else [value] * groups
-    if len(values) != groups:
-        raise ValueError(f"{name} must have the same length as optimizer.param_groups: {len(values)}, not {groups}.")
+    found = f"{len(values)}, not {groups}"
+    need(len(values) == groups, f"{name} must have the same length as optimizer.param_groups: {found}.", ValueError)
     return [_copied(item) for item in values]
 
 
@@ -94,16 +95,14 @@ class LRScheduler:
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 group.setdefault("initial_lr", _copied(group["lr"]))
-            elif "initial_lr" not in group:
-                what = "when resuming scheduler with last_epoch >= 0: load the state of the optimizer first"
-                raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}] {what}")
+            what = "when resuming scheduler with last_epoch >= 0: load the state of the optimizer first"
+            need("initial_lr" in group, f"param 'initial_lr' is not specified in param_groups[{i}] {what}", KeyError)
         self.base_lrs, self.last_epoch = rates(optimizer, "initial_lr"), last_epoch
         _notice_steps(optimizer)
         self._initial_step()
 
     def _attach(self, optimizer: Optimizer) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+        need(isinstance(optimizer, Optimizer), f"{type(optimizer).__name__} is not an Optimizer", TypeError)
         self.optimizer = optimizer
 
     def _initial_step(self) -> None:
@@ -214,15 +213,14 @@ class _Several(LRScheduler):
 
     def _take(self, schedulers: Sequence[Any], optimizer: Any) -> None:
         name = type(self).__name__
-        if not schedulers:
-            raise ValueError(f"{name} expects at least one scheduler, but got no scheduler.")
+        need(schedulers, f"{name} expects at least one scheduler, but got no scheduler.", ValueError)
         optimizer = optimizer or schedulers[0].optimizer
         for i, scheduler in enumerate(schedulers):
             kind = type(scheduler).__name__
-            if not hasattr(scheduler, "optimizer"):
-                raise TypeError(f"{name} at index {i} should have `optimizer` as its attribute, but got {kind}.")
-            if isinstance(scheduler, ReduceLROnPlateau):
-                raise ValueError(f"{name} does not support `{kind}`, whose `step` needs a number, but got one at {i}.")
+            what = f"{name} at index {i} should have `optimizer` as its attribute, but got {kind}."
+            need(hasattr(scheduler, "optimizer"), what, TypeError)
+            what = f"{name} does not support `{kind}`, whose `step` needs a number, but got one at {i}."
+            need(not isinstance(scheduler, ReduceLROnPlateau), what, ValueError)
             if scheduler.optimizer is not optimizer:
                 what = f"{name} expects all schedulers to belong to the same optimizer"
                 raise ValueError(f"{what}, but that of {kind} at index {i} is {scheduler.optimizer}, not {optimizer}.")
@@ -239,8 +237,8 @@ class SequentialLR(_Several):
         self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1
     ) -> None:
         self._take(schedulers, optimizer)
-        if len(milestones) != len(schedulers) - 1:
-            raise ValueError(f"Expected {len(schedulers) - 1} milestones, one less than schedulers: {milestones}")
+        what = f"Expected {len(schedulers) - 1} milestones, one less than schedulers: {milestones}"
+        need(len(milestones) == len(schedulers) - 1, what, ValueError)
         self._milestones, self.last_epoch = milestones, last_epoch + 1
         for group in optimizer.param_groups:
             set_rate(group, group["initial_lr"])
@@ -312,20 +310,16 @@ class ReduceLROnPlateau(LRScheduler):
         threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0, min_lr: list[float] | float = 0,
         eps: float = 1e-8,
     ) -> None:  # fmt: skip
-        if factor >= 1.0:
-            raise ValueError("Factor should be < 1.0.")
+        need(factor < 1.0, "Factor should be < 1.0.", ValueError)
         self._attach(optimizer)
-        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"mode {mode} or threshold mode {threshold_mode} is unknown!")
+        known = mode in ("min", "max") and threshold_mode in ("rel", "abs")
+        need(known, f"mode {mode} or threshold mode {threshold_mode} is unknown!", ValueError)
         self.min_lrs = for_each_group("min_lr", optimizer, min_lr)
         self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
         self.mode, self.factor, self.patience, self.cooldown, self.eps = mode, factor, patience, cooldown, eps
         self.threshold, self.threshold_mode = threshold, threshold_mode
         self.mode_worse = math.inf if mode == "min" else -math.inf
         self.last_epoch, self._last_lr = 0, rates(optimizer)
-        self._reset()
-
-    def _reset(self) -> None:
         self.best, self.cooldown_counter, self.num_bad_epochs = self.mode_worse, 0, 0
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
@@ -346,9 +340,9 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _reduce_lr(self) -> None:
         groups = self.optimizer.param_groups
-        if len(groups) != len(self.min_lrs) and self.default_min_lr is None:
-            raise RuntimeError(f"There are {len(groups)} param groups now, but {len(self.min_lrs)} `min_lrs`.")
         if len(groups) != len(self.min_lrs):
+            counts = f"{len(groups)} param groups now, but {len(self.min_lrs)} `min_lrs`"
+            need(self.default_min_lr is not None, f"There are {counts}.")
             self.min_lrs = [self.default_min_lr] * len(groups)
         for group, least in zip(groups, self.min_lrs, strict=True):
             old = float(group["lr"])

@@ -6,8 +6,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from micrograd_cn.ops.shape import need
 from micrograd_cn.optim.lr_scheduler.base import Formula, for_each_group, set_rate
 from micrograd_cn.optim.optimizer import Optimizer
+
+
+def _need_counts(**counts: Any) -> None:
+    for name, count in counts.items():
+        need(isinstance(count, int) and count > 0, f"Expected positive integer {name}, but got {count}", ValueError)
 
 
 class _Cycle(Formula):
@@ -16,8 +22,8 @@ class _Cycle(Formula):
     def _begin_momentum(self, base: Any, most: Any, last_epoch: int) -> tuple[list[float], list[float]]:
         """Find out which momentum the optimizer has, and start it from its greatest value; what goes for each group."""
         defaults = self.optimizer.defaults
-        if "momentum" not in defaults and "betas" not in defaults:
-            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
+        what = "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
+        need("momentum" in defaults or "betas" in defaults, what, ValueError)
         self.use_beta1 = "betas" in defaults
         lows = for_each_group("base_momentum", self.optimizer, base)
         highs = for_each_group("max_momentum", self.optimizer, most)
@@ -70,8 +76,8 @@ class CyclicLR(_Cycle):
         up = float(step_size_up)
         self.total_size = up + (up if step_size_down is None else float(step_size_down))
         self.step_ratio = up / self.total_size
-        if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
-            raise ValueError("mode is invalid and scale_fn is None")
+        known = mode in ("triangular", "triangular2", "exp_range")
+        need(known or scale_fn is not None, "mode is invalid and scale_fn is None", ValueError)
         self.mode, self.gamma, self._scale_fn_custom, self.cycle_momentum = mode, gamma, scale_fn, cycle_momentum
         self.scale_mode = scale_mode if scale_fn else "iterations" if mode == "exp_range" else "cycle"
         if cycle_momentum:
@@ -135,14 +141,12 @@ class OneCycleLR(_Cycle):
             counts = {"total_steps": total_steps}
         elif None in counts.values():
             raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
-        for name, count in counts.items():
-            if not isinstance(count, int) or count <= 0:
-                raise ValueError(f"Expected positive integer {name}, but got {count}")
+        _need_counts(**counts)
         self.total_steps = math.prod(counts.values())  # type: ignore[arg-type]
-        if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
-            raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+        part = isinstance(pct_start, float) and 0 <= pct_start <= 1
+        need(part, f"Expected float between 0 and 1 pct_start, but got {pct_start}", ValueError)
+        what = f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
+        need(anneal_strategy in ("cos", "linear"), what, ValueError)
         self._anneal_func_type, self.cycle_momentum = anneal_strategy, cycle_momentum
         up, last = float(pct_start * self.total_steps) - 1, self.total_steps - 1
         phases = [(up, "initial_lr", "max_lr", "max", "base"), (last, "max_lr", "min_lr", "base", "max")]
@@ -170,8 +174,8 @@ class OneCycleLR(_Cycle):
 
     def _new(self) -> list[Any]:
         step, begin = self.last_epoch, 0.0
-        if step > self.total_steps:
-            raise ValueError(f"Tried to step {step} times. The specified number of total steps is {self.total_steps}")
+        what = f"Tried to step {step} times. The specified number of total steps is {self.total_steps}"
+        need(step <= self.total_steps, what, ValueError)
         for phase in self._schedule_phases:
             if step <= phase["end_step"] or phase is self._schedule_phases[-1]:
                 break
@@ -203,11 +207,9 @@ class CosineAnnealingWarmRestarts(Formula):
     def __init__(
         self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
-        for name, value in {"T_0": T_0, "T_mult": T_mult}.items():
-            if value < 1 or not isinstance(value, int):
-                raise ValueError(f"Expected positive integer {name}, but got {value}")
-        if not isinstance(eta_min, (float, int)):
-            raise ValueError(f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}")
+        _need_counts(T_0=T_0, T_mult=T_mult)
+        what = f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}"
+        need(isinstance(eta_min, (float, int)), what, ValueError)
         self.T_0 = self.T_i = T_0
         self.T_mult, self.eta_min, self.T_cur = T_mult, eta_min, last_epoch
         super().__init__(optimizer, last_epoch)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from micrograd_cn.ops.shape import need
 from micrograd_cn.optim.lr_scheduler.base import Formula, rates
 from micrograd_cn.optim.optimizer import Optimizer
 
@@ -18,8 +19,7 @@ class _Lambdas(Formula):
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1) -> None:
         groups = len(optimizer.param_groups)
         lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
-        if len(lr_lambdas) != groups:
-            raise ValueError(f"Expected {groups} lr_lambdas, but got {len(lr_lambdas)}")
+        need(len(lr_lambdas) == groups, f"Expected {groups} lr_lambdas, but got {len(lr_lambdas)}", ValueError)
         self._begin({"lr_lambdas": lr_lambdas, "optimizer": optimizer, "last_epoch": last_epoch})
 
 
@@ -40,11 +40,9 @@ class MultiplicativeLR(_Lambdas):
     """
 
     def _new(self) -> list[Any]:
+        for f in self.lr_lambdas if self._is_initial else ():
+            need(callable(f), f"lr_lambda should be a function, but got {type(f).__name__}", TypeError)
         pairs = zip(rates(self.optimizer), self.lr_lambdas, strict=True)
-        if self._is_initial:
-            for function in self.lr_lambdas:
-                if not callable(function):
-                    raise TypeError(f"lr_lambda should be a function, but got {type(function).__name__}")
         return [rate if self._is_initial else rate * f(self.last_epoch) for rate, f in pairs]
 
 
@@ -103,8 +101,7 @@ class ConstantLR(_Closed):
     def __init__(
         self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
     ) -> None:
-        if not 0 <= factor <= 1.0:
-            raise ValueError("Constant multiplicative factor expected to be between 0 and 1.")
+        need(0 <= factor <= 1.0, "Constant multiplicative factor expected to be between 0 and 1.", ValueError)
         self._begin(locals())
 
     def _factor(self) -> float | None:
@@ -126,10 +123,8 @@ class LinearLR(_Closed):
         self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5,
         last_epoch: int = -1,
     ) -> None:  # fmt: skip
-        if not 0 < start_factor <= 1.0:
-            raise ValueError("Starting multiplicative factor expected to be greater than 0 and less or equal to 1.")
-        if not 0 <= end_factor <= 1.0:
-            raise ValueError("Ending multiplicative factor expected to be between 0 and 1.")
+        need(0 < start_factor <= 1.0, "Starting multiplicative factor expected to be in (0, 1].", ValueError)
+        need(0 <= end_factor <= 1.0, "Ending multiplicative factor expected to be between 0 and 1.", ValueError)
         self._begin(locals())
 
     def _factor(self) -> float | None:

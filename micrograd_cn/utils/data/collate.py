@@ -10,14 +10,17 @@ import numpy as np
 
 from micrograd_cn.creation import as_tensor, tensor
 from micrograd_cn.dtypes import float64
-from micrograd_cn.ops.shape import stack
+from micrograd_cn.ops.shape import need, stack
 from micrograd_cn.tensor import Tensor
 
 _TEXT = "SaUO"  # the kinds of NumPy arrays that no tensor can hold
 
 
 def _rebuilt(like: Any, parts: Any) -> Any:
-    """``parts`` in a container like ``like``, with the attributes that a subclass may have; else in a plain one."""
+    """``parts`` in a container like ``like``, with the attributes that a subclass may have; plain tuples and what
+    cannot be rebuilt become plain lists and dictionaries."""
+    if isinstance(like, tuple):
+        return type(like)(*parts) if hasattr(like, "_fields") else parts
     try:
         if isinstance(like, MutableMapping):
             mapping = copy.copy(like)
@@ -36,14 +39,10 @@ def default_convert(data: Any) -> Any:
     """NumPy's arrays and numbers in ``data``, however deep in containers, as tensors; the rest as it is."""
     if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind not in _TEXT:
         return as_tensor(data)
-    if isinstance(data, Mapping):
-        return _rebuilt(data, {key: default_convert(data[key]) for key in data})
-    if isinstance(data, tuple):
-        parts = [default_convert(x) for x in data]
-        return type(data)(*parts) if hasattr(data, "_fields") else parts
-    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
-        return _rebuilt(data, [default_convert(x) for x in data])
-    return data
+    if isinstance(data, (str, bytes)) or not isinstance(data, (Mapping, Sequence)):
+        return data
+    named = isinstance(data, Mapping)
+    return _rebuilt(data, {k: default_convert(data[k]) for k in data} if named else [default_convert(x) for x in data])
 
 
 def default_collate(batch: Any) -> Any:
@@ -64,21 +63,16 @@ def default_collate(batch: Any) -> Any:
         return stack([as_tensor(x) for x in batch], 0)
     if isinstance(first, (np.ndarray, np.generic)) and first.dtype.kind not in _TEXT:
         return as_tensor(np.asarray(batch))
-    if isinstance(first, float):
-        return tensor(batch, dtype=float64)
-    if isinstance(first, int):
-        return tensor(batch)
+    if isinstance(first, (float, int)):
+        return tensor(batch, dtype=float64 if isinstance(first, float) else None)
     if isinstance(first, (str, bytes)):
         return batch
     if isinstance(first, Mapping):
         return _rebuilt(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
     if isinstance(first, Sequence):
-        if len({len(sample) for sample in batch}) > 1:
-            raise RuntimeError(f"samples of a batch have different lengths: {[len(sample) for sample in batch]}")
-        parts = [default_collate(list(column)) for column in zip(*batch, strict=True)]
-        if isinstance(first, tuple):
-            return type(first)(*parts) if hasattr(first, "_fields") else parts
-        return _rebuilt(first, parts)
+        lengths = [len(sample) for sample in batch]
+        need(len(set(lengths)) == 1, f"samples of a batch have different lengths: {lengths}")
+        return _rebuilt(first, [default_collate(list(column)) for column in zip(*batch, strict=True)])
     raise TypeError(f"a batch holds tensors, NumPy arrays, numbers, dictionaries or lists; found {type(first)}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from micrograd_cn.generator import Generator
+from micrograd_cn.ops.shape import need
 from micrograd_cn.utils.data.collate import Collate, default_collate, default_convert
 from micrograd_cn.utils.data.dataset import IterableDataset, Subset, TensorDataset, samples
 from micrograd_cn.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler, drawn_seed
@@ -41,31 +42,27 @@ class DataLoader:
 
     _fixed = frozenset(["batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"])
 
-    def __init__(
-        self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None, sampler: Any = None,
-        batch_sampler: Any = None, num_workers: int = 0, collate_fn: Collate | None = None, pin_memory: bool = False,
-        drop_last: bool = False, timeout: float = 0, worker_init_fn: Any = None, multiprocessing_context: Any = None,
-        generator: Generator | None = None, *, prefetch_factor: int | None = None, persistent_workers: bool = False,
-        pin_memory_device: str = "", in_order: bool = True,
-    ) -> None:  # fmt: skip
+    def __init__(self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None, sampler: Any = None,
+            batch_sampler: Any = None, num_workers: int = 0, collate_fn: Collate | None = None,
+            pin_memory: bool = False, drop_last: bool = False, timeout: float = 0, worker_init_fn: Any = None,
+            multiprocessing_context: Any = None, generator: Generator | None = None, *,
+            prefetch_factor: int | None = None, persistent_workers: bool = False, pin_memory_device: str = "",
+            in_order: bool = True) -> None:  # fmt: skip
         stream = isinstance(dataset, IterableDataset)
-        for refused, said in {
-            f"num_workers should not be negative, got {num_workers}": num_workers < 0,
-            f"timeout should not be negative, got {timeout}": timeout < 0,
-            "prefetch_factor needs num_workers > 0": not num_workers and prefetch_factor is not None,
-            f"prefetch_factor should not be negative, got {prefetch_factor}": (prefetch_factor or 0) < 0,
-            "persistent_workers needs num_workers > 0": persistent_workers and not num_workers,
-            "multiprocessing_context needs num_workers > 0": not num_workers and multiprocessing_context is not None,
-            f"an IterableDataset has its own order, got shuffle={shuffle}": stream and bool(shuffle),
-            f"an IterableDataset has its own order, got sampler={sampler}": stream and sampler is not None,
-            f"an IterableDataset has no numbers to batch, got {batch_sampler}": stream and batch_sampler is not None,
-            "sampler option is mutually exclusive with shuffle": sampler is not None and bool(shuffle),
-            "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last":
-                batch_sampler is not None and (batch_size != 1 or bool(shuffle) or sampler is not None or drop_last),
-            "batch_size=None gives single samples, so there is no last batch to drop": batch_size is None and drop_last,
-        }.items():  # fmt: skip
-            if said:
-                raise ValueError(refused)
+        numbers = {"num_workers": num_workers, "timeout": timeout, "prefetch_factor": prefetch_factor or 0}
+        need(min(numbers.values()) >= 0, f"these should not be negative: {numbers}", ValueError)
+        alone = prefetch_factor is None and multiprocessing_context is None and not persistent_workers
+        said = "prefetch_factor, persistent_workers and multiprocessing_context need num_workers > 0"
+        need(num_workers or alone, said, ValueError)
+        ordered = {"shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler} if stream else {}
+        given = ", ".join(f"{name}={x}" for name, x in ordered.items() if x is not None)
+        need(not given, f"an IterableDataset has its own order, got {given}", ValueError)
+        need(sampler is None or not shuffle, "sampler option is mutually exclusive with shuffle", ValueError)
+        said = "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
+        plain = batch_size == 1 and not shuffle and sampler is None and not drop_last
+        need(batch_sampler is None or plain, said, ValueError)
+        batched = batch_size is not None
+        need(batched or not drop_last, "batch_size=None gives single samples, no last batch to drop", ValueError)
         if sampler is None:
             in_order_or_not = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
             sampler = itertools.repeat(None) if stream else in_order_or_not

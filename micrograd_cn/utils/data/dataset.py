@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from micrograd_cn.generator import Generator, default_generator
+from micrograd_cn.ops.shape import need
 from micrograd_cn.random import randperm
 from micrograd_cn.tensor import Tensor
 
@@ -44,8 +45,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """
 
     def __init__(self, *tensors: Tensor) -> None:
-        if any(t.size(0) != tensors[0].size(0) for t in tensors):
-            raise AssertionError(f"Size mismatch between tensors: {[t.size(0) for t in tensors]} rows")
+        rows = [t.size(0) for t in tensors]
+        need(len(set(rows)) <= 1, f"Size mismatch between tensors: {rows} rows", AssertionError)
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -63,12 +64,10 @@ class StackDataset(Dataset[Any]):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if bool(args) == bool(kwargs):
-            raise ValueError("StackDataset takes datasets, either all by position or all by name, and at least one")
+        need(bool(args) != bool(kwargs), "StackDataset takes datasets, all by position or all by name", ValueError)
         self.datasets: Any = args or kwargs
         lengths = [len(d) for d in args or kwargs.values()]
-        if len(set(lengths)) > 1:
-            raise ValueError(f"Size mismatch between datasets: lengths {lengths}")
+        need(len(set(lengths)) <= 1, f"Size mismatch between datasets: lengths {lengths}", ValueError)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(self.datasets, dict):
@@ -89,20 +88,17 @@ class ConcatDataset(Dataset[Any]):
 
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
-        if not self.datasets:
-            raise AssertionError("ConcatDataset needs at least one dataset")
-        if any(isinstance(d, IterableDataset) for d in self.datasets):
-            raise AssertionError("ConcatDataset does not support IterableDataset; ChainDataset does")
+        need(self.datasets, "ConcatDataset needs at least one dataset", AssertionError)
+        streams = any(isinstance(d, IterableDataset) for d in self.datasets)
+        need(not streams, "ConcatDataset does not support IterableDataset; ChainDataset does", AssertionError)
         self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
 
     def __getitem__(self, index: int) -> Any:
-        if index < 0:
-            if -index > len(self):
-                raise ValueError(f"index {index} is beyond the beginning of a dataset of {len(self)} samples")
-            index += len(self)
+        need(index >= -len(self), f"index {index} is beyond the beginning of {len(self)} samples", ValueError)
+        index += len(self) if index < 0 else 0
         part = bisect.bisect_right(self.cumulative_sizes, index)
         return self.datasets[part][index - (self.cumulative_sizes[part - 1] if part else 0)]
 
@@ -119,8 +115,8 @@ class ChainDataset(IterableDataset[Any]):
 
     def _streams(self) -> Iterator[Any]:
         for d in self.datasets:
-            if not isinstance(d, IterableDataset):
-                raise AssertionError(f"ChainDataset only supports IterableDataset, got {type(d).__name__}")
+            found = f"ChainDataset only supports IterableDataset, got {type(d).__name__}"
+            need(isinstance(d, IterableDataset), found, AssertionError)
             yield d
 
     def __iter__(self) -> Iterator[Any]:
@@ -155,9 +151,8 @@ def samples(dataset: Any, indices: list[int]) -> list[Any]:
     return batch(indices) if callable(batch) else [dataset[i] for i in indices]
 
 
-def random_split(
-    dataset: Any, lengths: Sequence[int | float], generator: Generator | None = default_generator
-) -> list[Subset[Any]]:
+def random_split(dataset: Any, lengths: Sequence[int | float],
+        generator: Generator | None = default_generator) -> list[Subset[Any]]:  # fmt: skip
     """Shuffle the numbers of a dataset's samples and deal them out to subsets that share nothing.
 
     Args:
@@ -170,8 +165,7 @@ def random_split(
         ValueError: if the lengths do not add up to the length of the dataset, or a fraction is not in [0, 1].
     """
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
-        if bad := [f for f in lengths if not 0 <= f <= 1]:
-            raise ValueError(f"Fractions must be between 0 and 1, got {bad[0]}")
+        need(all(0 <= f <= 1 for f in lengths), f"Fractions must be between 0 and 1, got {lengths}", ValueError)
         counts = [math.floor(len(dataset) * fraction) for fraction in lengths]
         for i in range(len(dataset) - sum(counts)):
             counts[i % len(counts)] += 1

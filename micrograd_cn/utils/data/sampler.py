@@ -12,15 +12,21 @@ from typing import Any, Generic, TypeVar
 from micrograd_cn.creation import as_tensor, empty
 from micrograd_cn.dtypes import float64, int64
 from micrograd_cn.generator import Generator
+from micrograd_cn.ops.shape import need
 from micrograd_cn.random import multinomial, randint, randperm
 
 Index = TypeVar("Index", covariant=True)
 
 
 def _positive(name: str, count: Any) -> int:
-    if not isinstance(count, int) or isinstance(count, bool) or count <= 0:
-        raise ValueError(f"{name} should be a positive integer value, but got {name}={count}")
+    fits = isinstance(count, int) and not isinstance(count, bool) and count > 0
+    need(fits, f"{name} should be a positive integer value, but got {name}={count}", ValueError)
     return count
+
+
+def _flag(name: str, x: Any, error: type[Exception] = ValueError) -> bool:
+    need(isinstance(x, bool), f"{name} should be a boolean value, but got {name}={x}", error)
+    return x
 
 
 def drawn_seed(generator: Generator | None) -> int:
@@ -62,14 +68,10 @@ class RandomSampler(Sampler[int]):
         ValueError: if ``num_samples`` is no positive integer.
     """
 
-    def __init__(
-        self, data_source: Any, replacement: bool = False, num_samples: int | None = None,
-        generator: Generator | None = None,
-    ) -> None:  # fmt: skip
-        self.data_source, self.replacement, self.generator = data_source, replacement, generator
-        self._num_samples = num_samples
-        if not isinstance(replacement, bool):
-            raise TypeError(f"replacement should be a boolean value, but got replacement={replacement}")
+    def __init__(self, data_source: Any, replacement: bool = False, num_samples: int | None = None,
+            generator: Generator | None = None) -> None:  # fmt: skip
+        self.data_source, self._num_samples, self.generator = data_source, num_samples, generator
+        self.replacement = _flag("replacement", replacement, TypeError)
         _positive("num_samples", self.num_samples)
 
     @property
@@ -113,20 +115,16 @@ class WeightedRandomSampler(Sampler[int]):
         ValueError: if ``num_samples`` is no positive integer, ``replacement`` no bool or ``weights`` no vector.
     """
 
-    def __init__(
-        self, weights: Any, num_samples: int, replacement: bool = True, generator: Generator | None = None
-    ) -> None:
+    def __init__(self, weights: Any, num_samples: int, replacement: bool = True,
+            generator: Generator | None = None) -> None:  # fmt: skip
         self.num_samples = _positive("num_samples", num_samples)
-        if not isinstance(replacement, bool):
-            raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
+        self.replacement, self.generator = _flag("replacement", replacement), generator
         self.weights = as_tensor(weights, dtype=float64)
-        if self.weights.ndim != 1:
-            raise ValueError(f"weights should be a 1d sequence, but has the shape {tuple(self.weights.shape)}")
-        self.replacement, self.generator = replacement, generator
+        shape = tuple(self.weights.shape)
+        need(len(shape) == 1, f"weights should be a 1d sequence, but has the shape {shape}", ValueError)
 
     def __iter__(self) -> Iterator[int]:
-        drawn = multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator)
-        return iter(drawn.tolist())
+        yield from multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist()
 
     def __len__(self) -> int:
         return self.num_samples
@@ -141,9 +139,7 @@ class BatchSampler(Sampler[list[int]]):
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
         self.sampler, self.batch_size = sampler, _positive("batch_size", batch_size)
-        if not isinstance(drop_last, bool):
-            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
-        self.drop_last = drop_last
+        self.drop_last = _flag("drop_last", drop_last)
 
     def __iter__(self) -> Iterator[list[int]]:
         numbers = iter(self.sampler)
