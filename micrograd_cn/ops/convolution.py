@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from micrograd_cn.ops.table import hidden
-from micrograd_cn.parallel import shared
 
 _TILE = 2 << 20
 """Bytes of columns in a tile: what stays in the cache."""
@@ -154,15 +153,11 @@ def convolve(x: Any, weight: Any, bias: Any, size: Sizes, geometry: Geometry) ->
     """Images ``(N, C, ...)``, a kernel ``(O, C / groups, ...)``, a bias ``(O,)`` or None: results ``(N, O, *size)``."""
     y = np.empty((len(x), len(weight), *size), x.dtype)
     kernel, bias = _matrices(weight, geometry.groups), _on_channels(bias, size)
-
-    def some(part: slice) -> None:
-        xs, ys = x[part], y[part]
-        for tile, images, results in _tiles(xs.shape, weight.shape, ys.shape, geometry, x.dtype):
-            tile.gather(xs[images])
-            np.matmul(kernel, tile.columns, out=tile.rows)
-            np.add(tile.results[: len(ys[results])], bias, out=ys[results], casting="same_kind")
-
-    shared(some, len(x), y.size * math.prod(weight.shape[1:]))
+    for tile, images, results in _tiles(x.shape, weight.shape, y.shape, geometry, x.dtype):
+        tile.gather(x[images])
+        np.matmul(kernel, tile.columns, out=tile.rows)
+        part = y[results]
+        np.add(tile.results[: len(part)], bias, out=part, casting="same_kind")
     return y
 
 
@@ -178,17 +173,12 @@ def spread(y: Any, weight: Any, bias: Any, size: Sizes, geometry: Geometry) -> A
     x = np.zeros((len(y), weight.shape[1] * geometry.groups, *size), y.dtype)
     x += _on_channels(bias, size)
     kernel = _matrices(weight, geometry.groups).swapaxes(1, 2)
-
-    def some(part: slice) -> None:
-        xs, ys = x[part], y[part]
-        for tile, images, results in _tiles(xs.shape, weight.shape, ys.shape, geometry, y.dtype):
-            fill(tile.results, ys[results])
-            np.matmul(kernel, tile.rows, out=tile.columns)
-            tile.scatter()
-            into = xs[images]
-            into += tile.images[: len(into)]
-
-    shared(some, len(x), y.size * math.prod(weight.shape[1:]))
+    for tile, images, results in _tiles(x.shape, weight.shape, y.shape, geometry, y.dtype):
+        fill(tile.results, y[results])
+        np.matmul(kernel, tile.rows, out=tile.columns)
+        tile.scatter()
+        part = x[images]
+        part += tile.images[: len(part)]
     return x
 
 
@@ -202,15 +192,9 @@ def correlate(x: Any, y: Any, size: Sizes, geometry: Geometry) -> Any:
     """Images ``(N, C, ...)`` and results ``(N, O, ...)``: a kernel ``(O, C / groups, *size)``."""
     channels, groups = y.shape[1], geometry.groups
     shape = (channels, x.shape[1] // groups, *size)
-
-    def some(part: slice) -> Any:
-        w: Any = np.zeros((groups, math.prod(shape[1:]), channels // groups), x.dtype)
-        xs, ys = x[part], y[part]
-        for tile, images, results in _tiles(xs.shape, shape, ys.shape, geometry, x.dtype):
-            tile.gather(xs[images])
-            fill(tile.results, ys[results])
-            w += np.add.reduce(tile.columns @ tile.rows.swapaxes(2, 3))
-        return w
-
-    w = sum(shared(some, len(x), y.size * math.prod(shape[1:])))
+    w = np.zeros((groups, math.prod(shape[1:]), channels // groups), x.dtype)
+    for tile, images, results in _tiles(x.shape, shape, y.shape, geometry, x.dtype):
+        tile.gather(x[images])
+        fill(tile.results, y[results])
+        w += np.add.reduce(tile.columns @ tile.rows.swapaxes(2, 3))
     return w.swapaxes(1, 2).reshape(shape)
