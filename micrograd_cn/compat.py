@@ -40,7 +40,7 @@ def _explained(module: str, name: str, present: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, present, 3)
     return (
         f"module {module!r} has no attribute {name!r} in micrograd_cn"
-        + (f"; PyTorch itself has {module}.{name}" if theirs else ", and PyTorch has none either")
+        + (f"; PyTorch itself has {module}.{name}" if theirs else ", and it is none of PyTorch's public names")
         + (f"; here there is {', '.join(f'{module}.{n}' for n in near)}" if near else "")
     )
 
