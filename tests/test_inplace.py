@@ -448,3 +448,12 @@ def test_relu_lets_no_gradient_through_at_negative_zero_and_all_at_nan(T, dtype)
     x[2] = T.tensor(float("inf")) - T.tensor(float("inf"))  # a NaN with the sign bit set
     x.requires_grad_().relu().backward(T.full((5,), 5.0, dtype=getattr(T, dtype)))
     assert x.grad.tolist() == [0, 0, 5, 5, 0]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [("uint8", 300), ("int8", -200), ("int32", float("nan")), ("int64", float("inf"))]
+)
+def test_a_number_that_does_not_fit_is_refused(T, dtype, value):
+    with pytest.raises(RuntimeError, match="overflow"):
+        T.ones(2, dtype=getattr(T, dtype)).fill_(value)
+    assert T.ones(2, dtype=T.uint8).fill_(-3).tolist() == [253, 253]

@@ -343,3 +343,13 @@ def test_second_derivatives_of_composed_activations():
             (g * g).sum().backward()
             results.append(x.grad.tolist())
         assert np.allclose(*results, rtol=1e-9, atol=1e-12), name
+
+
+@pytest.mark.parametrize(
+    "call", [lambda F, x: F.softshrink(x), lambda F, x: F.threshold(x, 0, 7.0), lambda F, x: F.hardshrink(x)]
+)
+def test_nan_goes_through_shrinking(T, call):
+    x = T.tensor([float("nan"), 2.0, -2.0, 0.1, -0.1], requires_grad=True)
+    y = call(T.nn.functional, x)
+    y.sum().backward()
+    assert y[0].isnan() and x.grad[0] == 1 and not y[1:].isnan().any()

@@ -154,7 +154,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``input`` where it is above ``threshold``, and ``value`` elsewhere."""
-    return _apply(lambda x: where(x > threshold, x, value), input, inplace)
+    return _apply(lambda x: where(x <= threshold, value, x), input, inplace)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -169,7 +169,9 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         RuntimeError: if ``lambd`` is negative.
     """
     need(lambd >= 0, f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
-    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, 0))
+    # NaN stays: both comparisons are False for it.
+    inner = where((input >= -lambd) & (input <= lambd), 0, input - lambd)
+    return where(input < -lambd, input + lambd, inner)
 
 
 def softsign(input: Tensor) -> Tensor:
