@@ -50,9 +50,7 @@ class Conversions(Memory):
         if dtype is None:
             return f"torch.{dtypes.TYPE_NAMES[self.dtype]}"
         if isinstance(dtype, str):
-            names = {f"torch.{name}": d for d, name in dtypes.TYPE_NAMES.items()}
-            need(dtype in names, f"invalid type: {dtype!r}; expected one of {', '.join(names)}", ValueError)
-            dtype = names[dtype]
+            dtype = dtypes.of_type_name(dtype)
         return self.to(getattr(dtype, "dtype", dtype))
 
     def type_as(self, other: Tensor) -> Self:

@@ -79,18 +79,6 @@ def _numbers(data: Any) -> np.ndarray[Any, Any]:
     raise RuntimeError(f"Could not infer dtype of {type(wrong).__name__} ({wrong!r}); tensors hold numbers")
 
 
-def _converted(array: np.ndarray[Any, Any], kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """``array`` in the type ``kind``. Raises RuntimeError for a number that does not fit an integer type."""
-    if kind.kind in "iu" and array.dtype.kind in "iuf" and array.size:
-        limits = np.iinfo(kind)
-        # Negative numbers wrap around in unsigned types, as in PyTorch.
-        low = limits.min or -limits.max
-        least, most = array.min(), array.max()
-        if not (low <= least and most <= limits.max):
-            raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {least} to {most}")
-    return array.astype(kind)
-
-
 _NEGATIVE_STRIDE = (
     "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
     "supported. (You can probably work around this by making a copy of your array with array.copy().)"
@@ -119,7 +107,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     if dtype is None:
         array = data._array.copy() if isinstance(data, Tensor) else _inferred(data)
     else:
-        array = _converted(_numbers(data), dtypes.to_numpy(dtype))
+        array = dtypes.converted(_numbers(data), dtypes.to_numpy(dtype))
     return made(array, requires_grad, device)
 
 

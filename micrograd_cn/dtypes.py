@@ -119,6 +119,26 @@ def to_numpy(d: Any) -> np.dtype[Any]:
     return from_numpy(d).numpy
 
 
+def converted(array: np.ndarray[Any, Any], kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """``array`` in the type ``kind``. Raises RuntimeError for a number that does not fit an integer type."""
+    if kind.kind in "iu" and array.dtype.kind in "iuf" and array.size:
+        limits = np.iinfo(kind)
+        # Negative numbers wrap around in unsigned types, as in PyTorch.
+        low = limits.min or -limits.max
+        least, most = array.min(), array.max()
+        if not (low <= least and most <= limits.max):
+            raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {least} to {most}")
+    return array.astype(kind)
+
+
+def of_type_name(name: str) -> dtype:
+    """The dtype that `Tensor.type` calls ``torch.FloatTensor`` and the like. Raises ValueError for another name."""
+    names = {f"torch.{known}": d for d, known in TYPE_NAMES.items()}
+    if name not in names:
+        raise ValueError(f"invalid type: {name!r}; expected one of {', '.join(names)}")
+    return names[name]
+
+
 _SCALAR_CATEGORY = {builtins.bool: 0, builtins.int: 1, builtins.float: 2, builtins.complex: 3}
 
 

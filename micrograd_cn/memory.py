@@ -238,12 +238,7 @@ class Memory(TableMethods, Face):
         Raises:
             RuntimeError: for a tensor with dimensions, and for a number that does not fit an integer type.
         """
-        if self._array.dtype.kind in "iu" and isinstance(value, (int, float)):
-            limits = np.iinfo(self._array.dtype)
-            # Negative numbers wrap around in unsigned types, as in PyTorch.
-            fits = (limits.min or -limits.max) <= value <= limits.max
-            need(fits, f"value cannot be converted to type {self.dtype} without overflow: {value}")
-        value = value if isinstance(value, Memory) else wrap(_data(value))
+        value = value if isinstance(value, Memory) else wrap(dtypes.converted(_data(value), self._array.dtype))
         what = f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
         need(not value.ndim, what)
         return self._become(filled, value)

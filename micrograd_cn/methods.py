@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from micrograd_cn import dtypes
 from micrograd_cn.engine import Face
 from micrograd_cn.numpy_protocol import NumpyProtocol
 from micrograd_cn.ops import comparison, elementwise, linalg, shape, special
-from micrograd_cn.ops.table import IN_PLACE, METHODS, NUMPY_NAMES, TABLE
+from micrograd_cn.ops.table import IN_PLACE, METHODS, TABLE
 
 # What == and != compare with element by element; anything else is simply not the same.
 _COMPARABLE = (Face, int, float, complex, np.ndarray, np.generic)
@@ -145,25 +144,11 @@ def _in_place(call: Callable[..., Any], name: str) -> Callable[..., Any]:
     return method
 
 
-def _with_numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function``, which takes NumPy's names of settings too, as rows do by themselves."""
-    code = getattr(function, "__code__", None) if not hasattr(function, "primitive") else None
-    if code is None or "dim" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-        return function
-
-    @functools.wraps(function)
-    def call(*args: Any, **named: Any) -> Any:
-        return function(*args, **{NUMPY_NAMES.get(n, n): x for n, x in named.items()}) if named else function(*args)
-
-    return call
-
-
 def _attach(name: str, function: Callable[..., Any], in_place: bool) -> None:
-    call = _with_numpy_names(function)
     if name not in vars(TableMethods):
-        setattr(TableMethods, name, call)
+        setattr(TableMethods, name, function)
     if in_place:
-        setattr(TableMethods, f"{name}_", _in_place(call, f"{name}_"))
+        setattr(TableMethods, f"{name}_", _in_place(function, f"{name}_"))
 
 
 for _name, _call in METHODS.items():

@@ -78,5 +78,4 @@ def set_default_device(device: Any) -> None:
 
 def set_default_tensor_type(t: Any) -> None:
     """Make a type such as ``FloatTensor`` or ``"torch.FloatTensor"`` the default floating type."""
-    names = {f"torch.{name}": d for d, name in dtypes.TYPE_NAMES.items()}
-    dtypes.set_default_dtype(names[t] if isinstance(t, str) else t.dtype)
+    dtypes.set_default_dtype(dtypes.of_type_name(t) if isinstance(t, str) else t.dtype)

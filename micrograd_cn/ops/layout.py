@@ -16,6 +16,11 @@ from micrograd_cn.ops.table import composed
 # --- more of the same --------------------------------------------------------------------------------------------
 
 
+def own(x: Any) -> Any:
+    """``x``, or a copy if it is a view: what is laid out just once still shares its memory."""
+    return x.clone() if x._is_view() else x
+
+
 @composed
 def repeat(input: Any, *repeats: Any) -> Any:
     """``input`` laid out ``repeats`` times along each dimension; a copy."""
@@ -27,7 +32,7 @@ def repeat(input: Any, *repeats: Any) -> Any:
     ones = [n for length in shape for n in (1, length)]
     laid_out = expand(view(input, tuple(ones)), tuple(paired))
     out = view(laid_out, tuple(r * n for r, n in zip(times, shape, strict=True)))
-    return out.clone() if out._is_view() else out
+    return own(out)
 
 
 @composed

@@ -13,6 +13,7 @@ import numpy as np
 
 from micrograd_cn.dtypes import uint8
 from micrograd_cn.nn.functional.pooling import adaptive_avg_pool, as_tuple
+from micrograd_cn.ops.layout import own
 from micrograd_cn.ops.pooling import Links, linked, padded
 from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
@@ -134,17 +135,12 @@ def _check_parts(name: str, input: Tensor, parts: dict[int, int]) -> None:
     need(fits, f"{name} expects dimensions of {list(input.shape)} divisible by positive numbers, {parts}")
 
 
-def _own(x: Tensor) -> Tensor:
-    """``x``, or a copy if it shares memory: with one part there is nothing to lay out anew."""
-    return x.clone() if x._is_view() else x
-
-
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """``(..., C * r * r, H, W)`` becomes ``(..., C, H * r, W * r)``. Shi et al., 2016."""
     r = upscale_factor
     _check_parts("pixel_shuffle", input, {-3: r * abs(r)})
     c = input.shape[-3] // r**2
-    return _own(input.unflatten(-3, (c, r, r)).movedim((-4, -3), (-3, -1)).flatten(-2).flatten(-3, -2))
+    return own(input.unflatten(-3, (c, r, r)).movedim((-4, -3), (-3, -1)).flatten(-2).flatten(-3, -2))
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -152,13 +148,13 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     r = downscale_factor
     _check_parts("pixel_unshuffle", input, {-2: r, -1: r})
     h, w = (m // r for m in input.shape[-2:])
-    return _own(input.unflatten(-2, (h, r)).unflatten(-1, (w, r)).movedim((-3, -1), (-4, -3)).flatten(-5, -3))
+    return own(input.unflatten(-2, (h, r)).unflatten(-1, (w, r)).movedim((-3, -1), (-4, -3)).flatten(-5, -3))
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels of ``(N, C, ...)`` dealt out as cards to ``groups`` players. Zhang et al., 2017."""
     _check_parts("channel_shuffle", input, {1: groups})
-    return _own(input.unflatten(1, (groups, input.shape[1] // groups)).transpose(1, 2).flatten(1, 2))
+    return own(input.unflatten(1, (groups, input.shape[1] // groups)).transpose(1, 2).flatten(1, 2))
 
 
 # --- other sizes ---------------------------------------------------------------------------------------------------
