@@ -1,39 +1,19 @@
-"""Switches of PyTorch that choose how it computes. Here they pass through: they are kept and change no number."""
+"""Switches of PyTorch that choose how it computes. They change no number; most are only kept."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from micrograd_cn import dtypes
 from micrograd_cn.device import CPU, device, require_cpu
+from micrograd_cn.parallel import get_num_threads, set_num_threads
 
-_processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-_kept: dict[str, Any] = {
-    "threads": int(os.environ.get("OMP_NUM_THREADS") or _processors or 1), "precision": "highest",
-    "deterministic": False,
-}  # fmt: skip
+_kept: dict[str, Any] = {"precision": "highest", "deterministic": False}
 
 
 def compile(model: Any = None, **options: Any) -> Any:
     """``model`` itself, a function or module: there is nothing to compile. Without one, a decorator."""
     return (lambda model: model) if model is None else model
-
-
-def get_num_threads() -> int:
-    """The number that `set_num_threads` set last; if none was, that of the environment or of the processors."""
-    return _kept["threads"]
-
-
-def set_num_threads(number: int) -> None:
-    """Keep ``number``; NumPy's libraries choose their own threads.
-
-    Raises:
-        RuntimeError: unless it is positive.
-    """
-    if number <= 0:
-        raise RuntimeError(f"set_num_threads expects a positive integer, got {number}")
-    _kept["threads"] = number
 
 
 get_num_interop_threads, set_num_interop_threads = get_num_threads, set_num_threads

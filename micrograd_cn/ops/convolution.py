@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from micrograd_cn.ops.table import hidden
+from micrograd_cn.parallel import shared
 
 _TILE = 2 << 20
 """Bytes of columns in a tile: what stays in the cache."""
@@ -45,6 +46,11 @@ class Geometry(NamedTuple):
 class _Tile:
     """Memory for the windows of a few images: as images with padding, as columns, and for the results.
 
+    Where windows move by one, those of a whole image can be one long run across its lines, with a few useless windows
+    over the ends of lines: long runs are copied and added several times as fast as short ones. Their columns have
+    room behind the run: as long as an image each, so that those of the next place in the window, read from one
+    element further on, stand where that window sees the same element.
+
     Args:
         x, w, y: the shapes of images, kernel and results.
         geometry: how the windows move.
@@ -59,35 +65,45 @@ class _Tile:
     """
 
     def __init__(self, x: Sizes, w: Sizes, y: Sizes, geometry: Geometry, dtype: Any) -> None:
-        (n, c, *size), (o, _, *self._kernel), out = x, w, y[2:]
+        (n, c, *size), (o, _, *kernel), out = x, w, y[2:]
+        self._kernel = kernel
         stride, padding, dilation, groups = geometry
-        reach = [(i - 1) * s + (k - 1) * d + 1 for i, s, k, d in zip(out, stride, self._kernel, dilation, strict=True)]
+        reach = [(i - 1) * s + (k - 1) * d + 1 for i, s, k, d in zip(out, stride, kernel, dilation, strict=True)]
         lengths = [max(r, p + m) for r, p, m in zip(reach, padding, size, strict=True)]
-        # Where windows move by one, those of a whole plane can be one long run across its lines, with a few useless
-        # windows over the ends of lines: long runs are copied and added several times as fast as short ones.
-        run = (out[-2] - 1) * lengths[-1] + out[-1] if len(out) > 1 and stride[-2:] == (1, 1) else 0
-        flat = 0 < run <= 1.5 * out[-2] * out[-1]
-        positions = (*out[:-2], run) if flat else out
-        area, item = math.prod(positions), np.dtype(dtype).itemsize
-        self.count = max(1, min(n, _TILE // max(1, c * math.prod(self._kernel) * area * item)))
+        steps = [math.prod(lengths[i + 1 :]) for i in range(len(lengths))]
+        inside = [a * d for a, d in zip(steps, dilation, strict=True)]
+        moves = [a * s for a, s in zip(steps, stride, strict=True)]
+        positions, length = out, math.prod(out)
+        run = 1 + sum((i - 1) * a for i, a in zip(out, steps, strict=True))
+        self._flat = moves == steps and run <= 1.5 * length
+        if self._flat:
+            positions, moves, length = (run,), [1], math.prod(lengths)
+        area, cells = math.prod(positions), math.prod(kernel)
+        item = np.dtype(dtype).itemsize
+        self.count = max(1, min(n, _TILE // max(1, c * cells * length * item)))
+
+        def view(memory: Any, shape: Any, strides: Any) -> Any:
+            return np.ndarray((self.count, *shape), dtype, memory, 0, [a * item for a in strides])
 
         self._padded = np.zeros((self.count, c, *lengths), dtype)
-        inner = [slice(p, p + m) for p, m in zip(padding, size, strict=True)]
-        self.images = self._padded[:, :, *inner]
-        by_image, by_channel, *steps = self._padded.strides
-        inside = [a * d for a, d in zip(steps, dilation, strict=True)]
-        moves = [*steps[:-2], item] if flat else steps
-        moves = [a * s for a, s in zip(moves, stride, strict=False)]
-        shape = (self.count, c, *self._kernel, *positions)
-        self._windows = np.ndarray(shape, dtype, self._padded, 0, (by_image, by_channel, *inside, *moves))
-        self._columns = np.empty(shape, dtype)
+        self.images = self._padded[:, :, *(slice(p, p + m) for p, m in zip(padding, size, strict=True))]
+        plane = math.prod(lengths)
+        self._windows = view(self._padded, (c, *kernel, *positions), (c * plane, plane, *inside, *moves))
+
+        room = length - area
+        memory = np.empty(room + self.count * c * cells * length, dtype)
+        columns = memory[room:].reshape(self.count, c, *kernel, length)
+        self._columns = columns[..., :area].reshape(self._windows.shape)
         self.columns = self._columns.reshape(self.count, groups, -1, area)
+        self._room = memory[:room], columns[..., area:]
+        if self._flat:
+            by_kernel = [math.prod(kernel[i + 1 :]) * length - a for i, a in enumerate(inside)]
+            self._skewed = view(columns, (c, *kernel, length), (c * cells * length, cells * length, *by_kernel, 1))
 
         rows = np.zeros((self.count, o, *positions), dtype)
         self.rows = rows.reshape(self.count, groups, -1, area)
-        by_image, by_channel, *steps = rows.strides
-        steps = [*steps[:-1], lengths[-1] * item, item] if flat else steps
-        self.results = np.ndarray((self.count, o, *out), dtype, rows, 0, (by_image, by_channel, *steps))
+        by_line = steps if self._flat else [math.prod(out[i + 1 :]) for i in range(len(out))]
+        self.results = view(rows, (o, *out), (o * area, area, *by_line))
 
     def gather(self, x: Any) -> None:
         """Bring images in, and copy what their windows see to the columns."""
@@ -96,6 +112,12 @@ class _Tile:
 
     def scatter(self) -> None:
         """Add the columns up where the windows stand: the transpose of copying them from there."""
+        if self._flat:
+            for room in self._room:
+                room.fill(0)
+            images = self._padded.reshape(*self._padded.shape[:2], -1)
+            np.add.reduce(self._skewed, axis=tuple(range(2, self._skewed.ndim - 1)), out=images)
+            return
         self._padded.fill(0)
         for k in np.ndindex(*self._kernel):
             window = self._windows[:, :, *k]
@@ -153,11 +175,15 @@ def convolve(x: Any, weight: Any, bias: Any, size: Sizes, geometry: Geometry) ->
     """Images ``(N, C, ...)``, a kernel ``(O, C / groups, ...)``, a bias ``(O,)`` or None: results ``(N, O, *size)``."""
     y = np.empty((len(x), len(weight), *size), x.dtype)
     kernel, bias = _matrices(weight, geometry.groups), _on_channels(bias, size)
-    for tile, images, results in _tiles(x.shape, weight.shape, y.shape, geometry, x.dtype):
-        tile.gather(x[images])
-        np.matmul(kernel, tile.columns, out=tile.rows)
-        part = y[results]
-        np.add(tile.results[: len(part)], bias, out=part, casting="same_kind")
+
+    def some(part: slice) -> None:
+        xs, ys = x[part], y[part]
+        for tile, images, results in _tiles(xs.shape, weight.shape, ys.shape, geometry, x.dtype):
+            tile.gather(xs[images])
+            np.matmul(kernel, tile.columns, out=tile.rows)
+            np.add(tile.results[: len(ys[results])], bias, out=ys[results], casting="same_kind")
+
+    shared(some, len(x), y.size * math.prod(weight.shape[1:]))
     return y
 
 
@@ -173,12 +199,17 @@ def spread(y: Any, weight: Any, bias: Any, size: Sizes, geometry: Geometry) -> A
     x = np.zeros((len(y), weight.shape[1] * geometry.groups, *size), y.dtype)
     x += _on_channels(bias, size)
     kernel = _matrices(weight, geometry.groups).swapaxes(1, 2)
-    for tile, images, results in _tiles(x.shape, weight.shape, y.shape, geometry, y.dtype):
-        fill(tile.results, y[results])
-        np.matmul(kernel, tile.rows, out=tile.columns)
-        tile.scatter()
-        part = x[images]
-        part += tile.images[: len(part)]
+
+    def some(part: slice) -> None:
+        xs, ys = x[part], y[part]
+        for tile, images, results in _tiles(xs.shape, weight.shape, ys.shape, geometry, y.dtype):
+            fill(tile.results, ys[results])
+            np.matmul(kernel, tile.rows, out=tile.columns)
+            tile.scatter()
+            into = xs[images]
+            into += tile.images[: len(into)]
+
+    shared(some, len(x), y.size * math.prod(weight.shape[1:]))
     return x
 
 
@@ -192,9 +223,15 @@ def correlate(x: Any, y: Any, size: Sizes, geometry: Geometry) -> Any:
     """Images ``(N, C, ...)`` and results ``(N, O, ...)``: a kernel ``(O, C / groups, *size)``."""
     channels, groups = y.shape[1], geometry.groups
     shape = (channels, x.shape[1] // groups, *size)
-    w = np.zeros((groups, math.prod(shape[1:]), channels // groups), x.dtype)
-    for tile, images, results in _tiles(x.shape, shape, y.shape, geometry, x.dtype):
-        tile.gather(x[images])
-        fill(tile.results, y[results])
-        w += np.add.reduce(tile.columns @ tile.rows.swapaxes(2, 3))
+
+    def some(part: slice) -> Any:
+        w: Any = np.zeros((groups, math.prod(shape[1:]), channels // groups), x.dtype)
+        xs, ys = x[part], y[part]
+        for tile, images, results in _tiles(xs.shape, shape, ys.shape, geometry, x.dtype):
+            tile.gather(xs[images])
+            fill(tile.results, ys[results])
+            w += np.add.reduce(tile.columns @ tile.rows.swapaxes(2, 3))
+        return w
+
+    w = sum(shared(some, len(x), y.size * math.prod(shape[1:])))
     return w.swapaxes(1, 2).reshape(shape)
