@@ -14,6 +14,7 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"micrograd_c
 
 from micrograd_cn import autograd
 from micrograd_cn.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from micrograd_cn.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
 from micrograd_cn.autograd.modes import is_inference_mode_enabled
 from micrograd_cn.creation import (
     arange, as_tensor, asarray, broadcast_shapes, detach, empty, empty_like, eye, from_dlpack, from_numpy, full,
@@ -63,7 +64,7 @@ from micrograd_cn.ops.matrices import (
 from micrograd_cn.ops.measures import (
     cdist, cumulative_trapezoid, dist, histc, histogram, renorm, trapezoid, trapezoid as trapz,
 )  # fmt: skip
-from micrograd_cn.ops.neural import cast_log_softmax as log_softmax, cast_softmax as softmax, relu, sigmoid
+from micrograd_cn.ops.neural import cast_log_softmax as log_softmax, cast_softmax as softmax, logit, relu, sigmoid
 from micrograd_cn.ops.reduction import (
     all, amax, amin, any, argmax, argmin, count_nonzero, cumprod, cumsum, logsumexp, mean, nanmean, nansum, prod, std,
     std_mean, sum, var, var_mean,
@@ -78,7 +79,7 @@ from micrograd_cn.ops.shape import (
     triu, unbind, unflatten, unsqueeze,
 )  # fmt: skip
 from micrograd_cn.ops.shorthand import (
-    addcdiv, addcmul, clamp_max, clamp_min, deg2rad, diff, lerp, logit, nan_to_num, rad2deg,
+    addcdiv, addcmul, clamp_max, clamp_min, deg2rad, diff, lerp, nan_to_num, rad2deg,
 )  # fmt: skip
 from micrograd_cn.ops.sorting import (
     argsort, argwhere, bincount, bucketize, kthvalue, median, nanmedian, nonzero, searchsorted, sort, topk, unique,

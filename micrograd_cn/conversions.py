@@ -179,6 +179,8 @@ class Conversions(Memory):
             suffixes.append("requires_grad=True" if isinstance(node, Leaf) else f"grad_fn={self.grad_fn!r}")
         return tensor_repr(self._plain(), dtype=self.dtype, suffixes=suffixes)
 
+    _copies_grad = True  # a deep copy has the gradient, too
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if id(self) in memo:
             return memo[id(self)]
@@ -187,7 +189,7 @@ class Conversions(Memory):
         out = wrap(self._array.copy())._as_subclass(type(self))
         out.requires_grad_(self.requires_grad)
         memo[id(self)] = out
-        out._grad = copy.deepcopy(self._grad, memo)
+        out._grad = copy.deepcopy(self._grad, memo) if self._copies_grad else None
         out.__dict__.update(copy.deepcopy(self._attributes(), memo))
         return out
 

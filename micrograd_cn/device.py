@@ -11,7 +11,7 @@ class device:
     """``torch.device``: a kind and an optional index. Only "cpu" holds tensors here.
 
     Raises:
-        RuntimeError: for a string that names no device.
+        RuntimeError: for a string that names no device; TypeError for what is none.
     """
 
     __slots__ = ("index", "type")
@@ -19,6 +19,8 @@ class device:
     def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, device):
             type, index = type.type, type.index
+        if not isinstance(type, (str, int)):
+            raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         kind, _, number = str(type).partition(":")
         if kind not in KINDS or (number and not number.isdigit()):
             raise RuntimeError(f"Expected one of {', '.join(KINDS)} device type at start of device string: {type}")

@@ -10,9 +10,10 @@ of a million operations is as safe as one of ten.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -30,6 +31,12 @@ class _Mode(threading.local):
 mode = _Mode()
 
 
+class Anomaly:
+    """Who watches the sweeps: `micrograd_cn.autograd.anomaly_mode` while that is on, else nobody."""
+
+    watch: Any = None
+
+
 class Clock:
     """When any memory was last written: a node younger than that need not check what it saved."""
 
@@ -38,7 +45,9 @@ class Clock:
 
 def written(cell: list[int]) -> None:
     """Note in a version cell ``[last write, number of writes, last rebase]`` that its memory has changed."""
-    cell[0] = Clock.last_write = next_number()
+    cell[0] = number = next_number()
+    if number > Clock.last_write:  # another thread may have drawn a later number since, and noted it
+        Clock.last_write = number
     cell[1] += 1
 
 
@@ -63,9 +72,10 @@ class Node:
         kept: the owners of the memory that ``saved`` refers to: faces, or their version cells.
         hooks: functions to run on the gradient when it is complete, or None.
         retains: whether the gradients that arrive here are kept in a ``.grad``: leaves do, and all values.
+        trace: where it was recorded, if that was in anomaly mode; else not set.
     """
 
-    __slots__ = ("__weakref__", "hooks", "kept", "number", "parents", "plan", "saved")
+    __slots__ = ("__weakref__", "hooks", "kept", "number", "parents", "plan", "saved", "trace")
 
     number: int
     plan: Any
@@ -120,6 +130,25 @@ FREED = (
 )
 
 
+def _prepared(sweep: Callable[..., Any]) -> Callable[..., Any]:
+    """A sweep that records only if asked to, whatever mode the caller is in, and whose errors anomaly mode sees."""
+
+    @functools.wraps(sweep)
+    def run(roots: Any, retain_graph: bool = False, create_graph: bool = False, wanted: Any = None) -> Any:
+        before, mode.grad = mode.grad, create_graph and not mode.inference  # hooks and rules run on faces
+        try:
+            return sweep(roots, retain_graph, create_graph, wanted)
+        except Exception as error:
+            if Anomaly.watch is not None:
+                Anomaly.watch.report(error)
+            raise
+        finally:
+            mode.grad = before
+
+    return run
+
+
+@_prepared
 def sweep(
     roots: Iterable[tuple[Node, Any]],
     retain_graph: bool = False,
@@ -147,7 +176,7 @@ def sweep(
     needed = None if wanted is None else _leading_to(roots, caught)
     pending: dict[int, list[Any]] = {}
     heap: list[int] = []
-
+    watch = Anomaly.watch
     for node, gradient in roots:
         entry = pending.get(-node.number)
         pending[-node.number] = [node, gradient if entry is None else entry[1] + gradient, True]
@@ -180,6 +209,8 @@ def sweep(
                 if share is None:
                     continue  # a user's function says: no gradient this way
                 share = parent.fit(share)
+                if watch is not None:
+                    watch.check(node, pick, share)
                 key = -parent.number
                 if parent.plan is None and parent.hooks is None and wanted is None:
                     parent.accumulate(share, share is g)  # a leaf need not wait for its total: it adds up itself

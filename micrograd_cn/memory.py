@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from micrograd_cn import dtypes, recording
-from micrograd_cn.engine import Clock, Face, mode, next_number, written
+from micrograd_cn.engine import Face, mode, next_number, written
 from micrograd_cn.methods import TableMethods
 from micrograd_cn.ops import indexing
 from micrograd_cn.ops.shape import need
 from micrograd_cn.ops.table import primitive
-from micrograd_cn.recording import ArrayNode, Leaf, wrap
+from micrograd_cn.recording import ArrayNode, Leaf, Nowhere, wrap
 
 if TYPE_CHECKING:
     from micrograd_cn.tensor import Tensor
@@ -107,16 +107,21 @@ class View:
         Raises:
             RuntimeError: for a view whose making was not recorded.
         """
-        cell = self.base._cell
-        if cell is not None and cell[2] > self.seen:
-            if self.origin is not None:
-                raise self.refusal("and its base or another view of its base has been")
-            self.seen = cell[2]
+        base, cell = self.base, self.base._cell
+        if cell is None:
+            return
+        if self.origin is not None and base._node is not None and cell[0] > self.seen:
+            raise self.refusal("and its base or another view of its base has been")
+        lost = view._node is None or isinstance(view._node, Nowhere)
+        if self.origin is None and cell[0 if lost and base._node is not None else 2] > self.seen:
+            self.seen = max(cell[0], cell[2])
             before, mode.grad = mode.grad, True
             try:
-                view._move(_retrace(self.steps, self.base)._node)
+                view._move(_retrace(self.steps, base)._node)
             finally:
                 mode.grad = before
+        elif lost:
+            view._node = Nowhere(view) if base._node is not None else None
 
     def refusal(self, what: str) -> RuntimeError:
         """The error for a recorded change that cannot be followed."""
@@ -146,15 +151,10 @@ class Memory(TableMethods, Face):
             view._view = View(self, ((call, settings),), origin)
         else:
             view._view = View(mine.base, (*mine.steps, (call, settings)), mine.origin or origin)
-        if not mode.grad and self._current() is not None:
-            view._node = Leaf(view)  # PyTorch calls such a view a leaf of its own, and so prints it
 
     def _wrote(self) -> None:
         """Note that the array has been written outside any recorded operation."""
-        if self._cell is not None:
-            written(self._cell)
-        else:
-            Clock.last_write = next_number()  # let whoever saved an inference tensor look
+        written(self._cell or [0, 0, 0])  # an inference tensor has none, but let whoever saved it look
 
     def _become(self, change: Callable[..., Any], *args: Any, **named: Any) -> Self:
         """Change in place: become ``change(self, ...)``, in this memory and at the same shape and dtype; return itself.
@@ -163,12 +163,17 @@ class Memory(TableMethods, Face):
             RuntimeError: for a leaf that requires grad, a result of another shape or category, or memory in
                 which one place stands for several elements.
         """
-        node = self._current()
+        node = self._current() if mode.grad else self._node
         base = self if self._view is None else self._view.base
-        recorded = mode.grad and (
-            node is not None
-            or base._node is not None
-            or any(isinstance(x, Memory) and x.requires_grad for x in (*args, *named.values()))
+        learns = self._array.dtype.kind in "fcV"  # whole numbers are cast, and end the graph
+        recorded = (
+            mode.grad
+            and learns
+            and (
+                node is not None
+                or base._node is not None
+                or any(isinstance(x, Memory) and x.requires_grad for x in (*args, *named.values()))
+            )
         )
         self._check_change(change, recorded)
         # The rules of the change may ask for what was here before it. What overwrites a view does not depend on that.

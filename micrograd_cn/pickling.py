@@ -7,6 +7,7 @@ looked up in one table, and the operations that call or fill an object work on w
 from __future__ import annotations
 
 import collections
+import functools
 import io
 import pickle
 from collections import OrderedDict
@@ -38,27 +39,36 @@ class StorageType:
         return self.name
 
 
-def rebuild_tensor(storage: Array, offset: int, size: Any, stride: Any, requires_grad: bool,
+class Storage:
+    """Flat memory, and its name in the file. PyTorch may mark a tensor's numbers as conjugated or negated: that is
+    computed once for all of them, so that no file can ask for more memory than that takes."""
+
+    def __init__(self, flat: Array, key: str = "") -> None:
+        self.flat, self.key = flat, key
+
+    conj = functools.cached_property(lambda self: Storage(np.conjugate(self.flat)))
+    neg = functools.cached_property(lambda self: Storage(np.negative(self.flat)))
+
+
+def rebuild_tensor(storage: Storage, offset: int, size: Any, stride: Any, requires_grad: bool,
         hooks: Any = None, metadata: Any = None) -> Tensor:  # fmt: skip
     """A tensor that looks at ``storage``: ``offset`` and ``stride`` in elements.
 
     Raises:
         pickle.UnpicklingError: if it would look beyond.
     """
-    numbers = [offset, *size, *stride]
-    if not isinstance(storage, np.ndarray) or any(type(n) is not int or n < 0 for n in numbers):
-        raise pickle.UnpicklingError(f"a tensor of size {size} and stride {stride} cannot be read")
+    tuples = isinstance(storage, Storage) and type(size) is type(stride) is tuple
+    if not tuples or any(type(n) is not int or n < 0 for n in (offset, *size, *stride)):
+        raise pickle.UnpicklingError("a tensor of such a size and stride cannot be read")
+    for mark in ("conj", "neg") if type(metadata) is dict else ():
+        storage = getattr(storage, mark) if metadata.get(mark) is True else storage
+    flat = storage.flat
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    if all(size) and last >= len(storage):
-        raise pickle.UnpicklingError(f"a tensor of size {size} and stride {stride} exceeds its {len(storage)} numbers")
-    step = storage.itemsize
+    if all(size) and last >= len(flat):
+        raise pickle.UnpicklingError(f"a tensor of size {size} and stride {stride} exceeds its {len(flat)} numbers")
+    step = flat.itemsize
     steps = [s * step for s in stride]
-    view: Array = np.ndarray(
-        tuple(size), storage.dtype, storage.view(np.uint8).data, min(offset, len(storage)) * step, steps
-    )
-    if metadata:  # PyTorch conjugates and negates when the numbers are read
-        view = np.conjugate(view) if metadata.get("conj") else view
-        view = np.negative(view) if metadata.get("neg") else view
+    view: Array = np.ndarray(size, flat.dtype, flat.view(np.uint8).data, min(offset, len(flat)) * step, steps)
     return wrap(view).requires_grad_(bool(requires_grad))
 
 
@@ -71,9 +81,12 @@ def rebuild_from_type(rebuild: Any, kind: Any, arguments: Any, state: Any) -> An
     """A tensor of the class ``kind``, which is one of PyTorch's own."""
     kinds = {c.__name__: c for c in (Tensor, Parameter, Buffer)}
     name = getattr(kind, "__name__", kind)
-    if rebuild not in (rebuild_tensor, rebuild_parameter) or name not in kinds:
-        raise pickle.UnpicklingError(f"a tensor of the type {name} cannot be read")
+    if type(name) is not str or name not in kinds or type(arguments) is not tuple or rebuild not in _REBUILDS[:2]:
+        raise pickle.UnpicklingError(f"a tensor of the type {name if type(name) is str else type(name)} cannot be read")
     return rebuild(*arguments)._as_subclass(kinds[name])
+
+
+_REBUILDS = (rebuild_tensor, rebuild_parameter, rebuild_from_type)
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -96,6 +109,7 @@ KNOWN: dict[tuple[str, str], Any] = {
     **{("collections", c.__name__): c for c in (OrderedDict, collections.Counter)},
     **{(module, c.__name__): c for module in ("builtins", "__builtin__") for c in (set, complex)},
 }
+_COPYING = (Size, device, _encode, OrderedDict, collections.Counter, set, complex)
 _CLASSES = {("torch", "Tensor"), ("torch.nn.parameter", "Parameter"), ("torch.nn.parameter", "Buffer")}
 _NAMES = {id(thing): name for name, thing in KNOWN.items() if name[0].startswith("torch")}
 
@@ -126,7 +140,7 @@ class Pickler(_Pickler):
 
     def persistent_id(self, obj: Any) -> Any:
         """What stands for a storage."""
-        if not isinstance(obj, _Storage):
+        if not isinstance(obj, Storage):
             return None
         return "storage", STORAGES[dtypes.FROM_NUMPY[obj.flat.dtype]], obj.key, "cpu", len(obj.flat)
 
@@ -142,7 +156,7 @@ class Pickler(_Pickler):
             return rebuild_tensor, (storage, offset, tuple(obj.shape), stride, obj.requires_grad, OrderedDict())
         return (type(obj), (tuple(obj),)) if isinstance(obj, Size) else NotImplemented
 
-    def _storage(self, array: Array) -> tuple[_Storage, Array]:
+    def _storage(self, array: Array) -> tuple[Storage, Array]:
         """The memory that ``array`` looks at, once for all that share it, and the array; of a copy, if no storage can
         be seen that way."""
         owner = array
@@ -152,10 +166,7 @@ class Pickler(_Pickler):
         if not dense.flags.c_contiguous or any(s < 0 for s in array.strides):
             return self._storage(array.copy())
         key = self._keys.setdefault((owner.ctypes.data, owner.dtype, owner.nbytes), str(len(self._keys)))
-        return _Storage(self.storages.setdefault(key, dense.reshape(-1)), key), array
-
-
-_Storage = collections.namedtuple("_Storage", "flat key")
+        return Storage(self.storages.setdefault(key, dense.reshape(-1)), key), array
 
 
 class Unpickler(_Unpickler):
@@ -163,10 +174,10 @@ class Unpickler(_Unpickler):
 
     Args:
         data: the pickle.
-        storage: from PyTorch's description of a storage to its flat array.
+        storage: from PyTorch's description of a storage to its flat memory.
     """
 
-    def __init__(self, data: bytes, storage: Callable[[Any], Array], **options: Any) -> None:
+    def __init__(self, data: bytes, storage: Callable[[Any], Storage], **options: Any) -> None:
         super().__init__(io.BytesIO(data), **options)
         self.persistent_load = storage
 
@@ -179,18 +190,54 @@ class Unpickler(_Unpickler):
         return super().find_class(f"micrograd_cn.{rest}".rstrip(".") if package == "torch" else module, name)
 
 
+def _refused(why: str) -> pickle.UnpicklingError:
+    return pickle.UnpicklingError(f"Weights only load failed: the file {why}")
+
+
+def _making(code: bytes) -> Callable[[Any], None]:
+    """The operation ``code``, which makes a tuple."""
+    load = _Unpickler.dispatch[code[0]]
+
+    def run(self: Any) -> None:
+        load(self)
+        self._count()
+
+    return run
+
+
+def _filling(code: bytes, kind: type, at: int) -> Callable[[Any], None]:
+    """The operation ``code``, on a ``kind`` only, which is at this place of the stack, or below the mark if that is 0.
+
+    On other things it would call methods with these names: those of tensors may take any amount of memory.
+    """
+
+    def run(self: Any) -> None:
+        thing = self.stack[at] if at else self.metastack[-1][-1]
+        if not isinstance(thing, kind):
+            raise _refused(f"fills a {type(thing).__name__}")
+        _Unpickler.dispatch[code[0]](self)
+
+    return run
+
+
 class StrictUnpickler(Unpickler):
     """Reads tensors and plain containers and refuses everything else by name.
+
+    Reading takes no more memory and time than the length of the file justifies: what calls copy must stand in the file,
+    and tuples, which may be hashed and compared through and through, hold at most `NESTED` tuples.
 
     Args:
         allowed: further classes that may be made, by their full names; see `serialization.safe_globals`.
     """
 
+    NESTED = 10_000
     dispatch: ClassVar[dict[Any, Any]] = dict(_Unpickler.dispatch)
 
-    def __init__(self, data: bytes, storage: Callable[[Any], Array], allowed: dict[str, Any]) -> None:
+    def __init__(self, data: bytes, storage: Callable[[Any], Storage], allowed: dict[str, Any]) -> None:
         super().__init__(data, storage)
         self.allowed = allowed
+        self.left = len(data)  # that calls may copy
+        self.nested: dict[int, int] = {}  # for each tuple, by its identity, how many it holds
 
     def find_class(self, module: str, name: str) -> Any:
         """What a name in the pickle means, if it is one of the known or allowed."""
@@ -198,30 +245,59 @@ class StrictUnpickler(Unpickler):
         plain = name if (module, name) in _CLASSES else None
         found = KNOWN.get((module, name), self.allowed.get(f"{module}.{name}", plain))
         if found is None:
-            said = f"Weights only load failed: the file asks for {module}.{name}, which is no tensor and no plain "
-            said += "container. If you trust its source, load it with weights_only=False, or allow just this class "
-            raise pickle.UnpicklingError(said + "with torch.serialization.safe_globals([...]).")
+            said = f"asks for {module}.{name}, which is no tensor and no plain container. If you trust its source, load"
+            said += " it with weights_only=False, or allow just this class "
+            raise _refused(said + "with torch.serialization.safe_globals([...]).")
         return found
+
+    def _copies(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise _refused("copies more than it holds")
+
+    def _count(self) -> None:
+        made = self.stack[-1]
+        if isinstance(made, tuple):
+            held = sum(self.nested.get(id(x), 0) for x in made if isinstance(x, tuple)) + 1
+            if held > self.NESTED:
+                raise _refused(f"holds a tuple of more than {self.NESTED} tuples")
+            self.nested[id(made)] = held
+
+    def _load_reduce(self) -> None:
+        function, arguments = self.stack[-2:]
+        if type(arguments) is not tuple:
+            raise _refused(f"calls with a {type(arguments).__name__}")
+        if any(function is known for known in _COPYING):
+            self._copies(sum(len(x) for x in arguments if hasattr(x, "__len__")))
+        _Unpickler.load_reduce(self)
+        self._count()
 
     def _load_build(self) -> None:
         state, thing = self.stack[-1], self.stack[-2]
-        if type(thing) is OrderedDict and isinstance(state, dict):
+        if type(thing) is OrderedDict and isinstance(state, dict) and all(type(name) is str for name in state):
+            self._copies(len(state))
             self.stack.pop()
-            thing.__dict__.update({str(name): value for name, value in state.items()})
+            thing.__dict__.update(state)
         elif type(thing) in self.allowed.values():
             _Unpickler.load_build(self)
         else:
-            raise pickle.UnpicklingError(f"Weights only load failed: the file fills a {type(thing).__name__}")
+            raise _refused(f"fills a {type(thing).__name__}")
 
     def _load_newobj(self) -> None:
-        if self.stack[-2] not in (OrderedDict, *self.allowed.values()):
-            raise pickle.UnpicklingError(f"Weights only load failed: the file makes a {self.stack[-2]!r}")
+        made = self.stack[-2]
+        if not any(made is known for known in (OrderedDict, *self.allowed.values())):
+            raise _refused(f"makes a {made.__name__ if isinstance(made, type) else type(made).__name__}")
         _Unpickler.load_newobj(self)
 
     def _refuse(self) -> None:
-        raise pickle.UnpicklingError("Weights only load failed: the file holds an operation that PyTorch never writes")
+        raise _refused("holds an operation that PyTorch never writes")
 
-    dispatch[pickle.BUILD[0]], dispatch[pickle.NEWOBJ[0]] = _load_build, _load_newobj
+    dispatch |= {pickle.REDUCE[0]: _load_reduce, pickle.BUILD[0]: _load_build, pickle.NEWOBJ[0]: _load_newobj}
+    dispatch |= {code[0]: _making(code) for code in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3)}
+    dispatch |= {code[0]: _filling(code, kind, at) for code, kind, at in (
+        (pickle.SETITEM, dict, -3), (pickle.SETITEMS, dict, 0), (pickle.APPEND, list, -2), (pickle.APPENDS, list, 0),
+        (pickle.ADDITEMS, set, 0),
+    )}  # fmt: skip
     # They make objects in other ways, reserve memory for what does not follow, or reach a cache of classes.
     for _code in (pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.BYTEARRAY8):
         dispatch[_code[0]] = _refuse

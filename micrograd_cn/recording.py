@@ -125,18 +125,31 @@ class Leaf(ArrayNode):
             # A view, or an array that another tensor's gradient may be too, must not be written by either.
             tensor._grad = wrap(array.copy() if shared or array.base is not None else array)
         elif before._node is not None:
-            tensor._grad = before + wrap(np.asarray(gradient))
+            before._array = np.asarray(before._array + gradient)  # what its graph has kept stays as it is
         else:
+            if before._cell is None:
+                before._check_change(None, False)
             before._array += gradient
             engine.written(before._cell)
         if self.after:
             for hook in list(self.after.values()):
-                hook(tensor)
+                if (answer := hook(tensor)) is not None and answer is not tensor:
+                    raise RuntimeError("Tensor post accumulate grad hooks should return None.")
 
     @property
     def variable(self) -> Any:
         """The tensor that this leaf stands for; None if it is gone."""
         return self.tensor()
+
+
+class Nowhere(Leaf):
+    """Where a view stands that was made before its base learned, or unrecorded: PyTorch shows it as learning, too, but
+    its gradient goes nowhere."""
+
+    __slots__ = ()
+
+    def accumulate(self, gradient: Any, shared: bool) -> None:
+        """The gradient is lost."""
 
 
 class Handle:
@@ -200,7 +213,7 @@ def apply(self: Any, row: Primitive, args: tuple[Any, ...], named: dict[str, Any
     mask, bit = 0, 1
     for x in args:
         if isinstance(x, _Tensor):
-            if x._view is not None:
+            if x._view is not None and mode.grad:
                 x._view.refresh(x)
             array = x._array
             arrays.append(array)

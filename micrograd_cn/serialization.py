@@ -23,7 +23,7 @@ import numpy as np
 from micrograd_cn import dtypes
 from micrograd_cn.device import device
 from micrograd_cn.ops.shape import need
-from micrograd_cn.pickling import Pickler, StorageType, StrictUnpickler, Unpickler
+from micrograd_cn.pickling import Pickler, Storage, StorageType, StrictUnpickler, Unpickler
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 
@@ -159,16 +159,15 @@ def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights
     try:
         with zipfile.ZipFile(f) as archive:
             reading = _Archive(archive, map_location)
-            data = archive.read(reading.records["data.pkl"])
             if weights_only is False:
-                return Unpickler(data, reading.storage, **pickle_load_args).load()
+                return Unpickler(reading.pickle, reading.storage, **pickle_load_args).load()
             try:
-                return StrictUnpickler(data, reading.storage, _allowed).load()
+                return StrictUnpickler(reading.pickle, reading.storage, _allowed).load()
             except (pickle.UnpicklingError, zipfile.BadZipFile, _Refused):
                 raise
             except Exception as error:
                 raise pickle.UnpicklingError(f"the file is damaged: {type(error).__name__}: {error}") from error
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError, ValueError, OverflowError) as error:
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError, ValueError, OverflowError, OSError) as error:
         if weights_only is False and not isinstance(error, zipfile.BadZipFile):
             raise
         raise RuntimeError(f"failed reading zip archive: {error}. The file is cut off, damaged or too old") from error
@@ -184,33 +183,33 @@ class _Archive:
     def __init__(self, archive: zipfile.ZipFile, map_location: Any) -> None:
         self.archive, self.map_location = archive, map_location
         self.records = {info.filename.partition("/")[2]: info for info in archive.infolist()}
-        self.read: dict[str, Any] = {}
+        self.read: dict[str, Storage] = {}
         archive.fp.seek(0, os.SEEK_END)  # type: ignore[union-attr]
         # No more is reserved than the file holds, whatever it says of itself.
         self.left = archive.fp.tell()  # type: ignore[union-attr]
-        self._reserve(self.records["data.pkl"])
-        order = self.records.get("byteorder")
-        self.swapped = order is not None and archive.read(order).decode() != sys.byteorder
+        self.pickle = self._content("data.pkl")
+        self.swapped = "byteorder" in self.records and self._content("byteorder").decode() != sys.byteorder
 
-    def _reserve(self, record: zipfile.ZipInfo) -> None:
+    def _content(self, name: str) -> bytes:
+        record = self.records[name]
         self.left -= record.file_size
-        if record.compress_type != zipfile.ZIP_STORED or self.left < 0:
+        if record.compress_type != zipfile.ZIP_STORED or record.compress_size != record.file_size or self.left < 0:
             raise _Refused(f"{record.filename} is compressed or longer than the file: PyTorch writes no such archive")
+        return self.archive.read(record)
 
-    def storage(self, description: Any) -> Any:
-        """The flat array that ``("storage", type, key, location, count)`` describes, once for all that ask for it."""
+    def storage(self, description: Any) -> Storage:
+        """The memory that ``("storage", type, key, location, count)`` describes, once for all that ask for it."""
         kind, of, key, location, count = description
-        if kind != "storage" or not isinstance(of, StorageType) or type(count) is not int:
-            raise pickle.UnpicklingError(f"expected a storage, found {kind!r}")
+        if [type(x) for x in description] != [str, StorageType, str, str, int] or kind != "storage":
+            raise pickle.UnpicklingError("expected a storage")
         if self.map_location is None and device(location).type != "cpu":
             raise _Refused(f"the file was written on {location}, which is not here; load it with map_location='cpu'")
         if key not in self.read:
-            record, dtype = self.records[f"data/{key}"], of.dtype.numpy
-            if record.file_size != count * dtype.itemsize:
-                raise pickle.UnpicklingError(f"storage {key} has {record.file_size} bytes for {count} of {of.dtype}")
-            self._reserve(record)
-            flat = np.frombuffer(bytearray(self.archive.read(record)), np.uint8).view(dtype)
-            self.read[key] = flat.byteswap() if self.swapped else flat
+            content, dtype = self._content(f"data/{key}"), of.dtype.numpy
+            if len(content) != count * dtype.itemsize:
+                raise pickle.UnpicklingError(f"storage {key} has {len(content)} bytes for {count} of {of.dtype}")
+            flat = np.frombuffer(bytearray(content), np.uint8).view(dtype)
+            self.read[key] = Storage(flat.byteswap() if self.swapped else flat)
         return self.read[key]
 
 

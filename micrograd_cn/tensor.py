@@ -20,7 +20,7 @@ from micrograd_cn.device import CPU, device
 from micrograd_cn.engine import mode, sweep
 from micrograd_cn.ops import arithmetic
 from micrograd_cn.ops.shape import axis_index, need
-from micrograd_cn.recording import ArrayNode, Handle, Leaf, wrap
+from micrograd_cn.recording import ArrayNode, Handle, Leaf, Nowhere, wrap
 
 
 class Size(tuple[int, ...]):
@@ -109,8 +109,8 @@ class Tensor(Conversions):
     def mT(self) -> Tensor:
         """The tensor with its last two dimensions exchanged."""
         what = "tensor.mT is only supported on matrices or batches of matrices"
-        need(self.ndim >= 2, f"{what}. Got {self.ndim}-D tensor.")
-        return self.transpose(-2, -1)
+        need(self.ndim != 1, f"{what}. Got {self.ndim}-D tensor.")
+        return self.transpose(-2, -1) if self.ndim else self
 
     @property
     def H(self) -> Tensor:
@@ -188,13 +188,19 @@ class Tensor(Conversions):
             self._view.refresh(self)
         return self._node
 
+    def _unfollowed(self) -> ArrayNode | None:
+        """The node as `_current`, without a refusal of a view that was made unrecorded: that is a leaf anyway."""
+        return self._node if self._view is not None and self._view.origin is not None else self._current()
+
     @property
     def requires_grad(self) -> bool:
         """True if gradients flow here."""
-        return self._current() is not None
+        learns = self._node is not None and not isinstance(self._node, Nowhere)
+        return learns or (self._view is not None and self._view.base.requires_grad)
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        need(self.is_leaf, "you can only change requires_grad flags of leaf variables.")
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -205,7 +211,7 @@ class Tensor(Conversions):
         """
         kind = type(requires_grad).__name__
         need(isinstance(requires_grad, bool), f"requires_grad must be bool, not {kind}", TypeError)
-        node = self._current()
+        node = self._unfollowed()
         if requires_grad and self._array.dtype.kind not in "fcV":
             raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.dtype}")
         if node is not None and not isinstance(node, Leaf):
@@ -235,7 +241,7 @@ class Tensor(Conversions):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward() has added up here, in the shape and dtype of the tensor, or None."""
-        if self._grad is None and not self.is_leaf and not self.retains_grad:
+        if self._grad is None and not (self._node is None or isinstance(self._node, Leaf) or self.retains_grad):
             warnings.warn(_NO_GRAD, UserWarning, stacklevel=2)
         return self._grad
 
@@ -304,7 +310,7 @@ class Tensor(Conversions):
     def _root(self, gradient: Any, create_graph: bool) -> tuple[ArrayNode, Any]:
         """Where a sweep starts: this tensor's node, with its gradient as raw data or, for a graph, as a tensor."""
         node = self._current()
-        if node is None:
+        if node is None or isinstance(node, Nowhere):
             raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
         if gradient is None:
             if self._array.size != 1:
@@ -343,9 +349,9 @@ class Tensor(Conversions):
         Raises:
             RuntimeError: if this tensor does not require grad.
         """
-        node = self._current()
-        need(node is not None, "can't retain_grad on Tensor that has requires_grad=False")
-        if isinstance(node, Leaf) or self.retains_grad:
+        need(self.requires_grad, "can't retain_grad on Tensor that has requires_grad=False")
+        node = self._unfollowed()
+        if node is None or isinstance(node, Leaf) or self.retains_grad:
             return
         me = weakref.ref(self)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests import parity_table
+from tests import accuracy, parity_table
 
 
 @pytest.fixture(params=["micrograd_cn", "torch"])
@@ -25,8 +25,10 @@ def raises(match, kind=RuntimeError):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Ends the session with the table of what agrees with PyTorch's databases."""
+    """Ends the session with the tables of what agrees with PyTorch's databases, and of errors in ulp."""
     reports = [r for found in terminalreporter.stats.values() for r in found if getattr(r, "when", None) == "call"]
-    if table := parity_table.lines(p for r in reports for p in r.user_properties):
-        terminalreporter.write_sep("-", "samples of PyTorch's databases")
-        terminalreporter.write("\n".join(table) + "\n")
+    tables = {"samples of PyTorch's databases": parity_table, "largest errors in ulp, ours / PyTorch's": accuracy}
+    for title, of in tables.items():
+        if table := of.lines(p for r in reports for p in r.user_properties):
+            terminalreporter.write_sep("-", title)
+            terminalreporter.write("\n".join(table) + "\n")

@@ -194,6 +194,7 @@ STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     "prod": _factors,
     "amax": _plain(*_REDUCED, draw=distinct),
     "amin": _plain(*_REDUCED, draw=distinct),
+    **dict.fromkeys(("largest", "smallest"), _plain(((),), ((2, 3),), draw=distinct)),
     "argmax": _plain(((), None, False), ((2, 3), 1, True), ((2, 3), None, False), draw=distinct),
     "argmin": _plain(((), None, False), ((2, 3), 1, True), ((2, 3), None, False), draw=distinct),
     "all": _plain(*_REDUCED),

@@ -265,3 +265,17 @@ def test_losses_can_be_subclassed():
 
     assert Scaled(3)(t(1, 2), target=t(0, 0)).item() == 15
     assert list(inspect.signature(Scaled).parameters) == ["factor"]
+
+
+@pytest.mark.parametrize("loss", ["smooth_l1_loss", "huber_loss"])
+def test_smoothed_absolute_errors_are_right_at_their_edges(T, loss):
+    """Both derivatives where input and target are equal, at the limit, and for infinite errors."""
+    x = T.tensor([0.0, -0.5, 1.0, -1.0, 2.0, math.inf, -math.inf], dtype=T.float64, requires_grad=True)
+    y = getattr(T.nn.functional, loss)(x, T.zeros(7, dtype=T.float64), reduction="none")
+    (first,) = T.autograd.grad(y.sum(), x, create_graph=True)
+    (second,) = T.autograd.grad(first.sum(), x)
+    assert y.tolist() == [0, 0.125, 0.5, 0.5, 1.5, math.inf, math.inf]
+    assert first.tolist() == [0, -0.5, 1, -1, 1, 1, -1] and second.tolist() == [1, 1, 0, 0, 0, 0, 0]
+    x = T.tensor(math.nan, requires_grad=True)
+    getattr(T.nn.functional, loss)(x, T.zeros(())).backward()
+    assert math.isnan(x.grad.item())

@@ -14,14 +14,21 @@ def _many(x: Any) -> tuple[Any, ...]:
     return () if x is None else (x,) if isinstance(x, Face) else tuple(x)
 
 
-def _sweep(outputs: Any, gradients: Any, retain_graph: bool | None, create_graph: bool, nodes: Any) -> dict[int, Any]:
-    """Sweep back from ``outputs``, each with its gradient to start from, and return the gradients of ``nodes``."""
+def _sweep(
+    outputs: Any, gradients: Any, retain_graph: bool | None, create_graph: bool, nodes: Any, retaining: Any = ()
+) -> dict[int, Any]:  # fmt: skip
+    """Sweep back from ``outputs``, each with its gradient to start from, and return the gradients of ``nodes``.
+
+    The tensors ``retaining`` keep theirs, from now on.
+    """
     outputs, gradients = _many(outputs), _many(gradients)
     if gradients and len(gradients) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
     starts = gradients or (None,) * len(outputs)
     with set_grad_enabled(create_graph):
         roots = [x._root(g, create_graph) for x, g in zip(outputs, starts, strict=True)]
+        for x in retaining:
+            x.retain_grad()
         return sweep(roots, create_graph if retain_graph is None else retain_graph, create_graph, nodes)
 
 
@@ -48,14 +55,13 @@ def backward(
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     nodes = {node.number: (x, node) for i, x in enumerate(wanted) for node in (_node(x, i),)}
     targets = [node for _, node in nodes.values()] if wanted else None
-    found = _sweep(tensors, grad_tensors, retain_graph, create_graph, targets)
-    for number, (x, node) in nodes.items():
-        g = found[number]
-        if g is not None and node.retains:
-            node.accumulate(g, True)
-        elif g is not None and not x.retains_grad:  # else its hook has kept it already
-            g = _face(node, g)
-            x._grad = g.clone() if x._grad is None else x._grad + g
+    computed = [x for x, node in nodes.values() if not node.retains]
+    found = _sweep(tensors, grad_tensors, retain_graph, create_graph, targets, computed)
+    with set_grad_enabled(create_graph):  # for hooks
+        for number, (_, node) in nodes.items():
+            g = found[number]
+            if g is not None and node.retains:
+                node.accumulate(g, True)
 
 
 def grad(

@@ -30,6 +30,8 @@ class Parameter(Tensor):
         source = Tensor(0) if data is None else data.detach()
         return source._as_subclass(cls).requires_grad_(requires_grad)
 
+    _copies_grad = False
+
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
 

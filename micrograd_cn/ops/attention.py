@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd_cn.ops.neural import _single
 from micrograd_cn.ops.table import hidden
 
 
@@ -21,6 +22,7 @@ def _future(length: int, keys: int, dtype: Any) -> Any:
 
 def _scores_rule(g: Any, out: Any) -> Any:
     """The gradient of the scores, from that of their softmax."""
+    g, out = _single(g), _single(out)
     return out * (g - np.einsum("...s,...s->...", g, out)[..., None])
 
 
@@ -30,7 +32,7 @@ def _scores_rule(g: Any, out: Any) -> Any:
     _scores_rule,
     dtypes="same", symbol="softmax(q kᵀ)",
 )  # fmt: skip
-def attention_weights(query: Any, key: Any, mask: Any = None, scale: float = 1.0, is_causal: bool = False) -> Any:
+def attention_weights(query: Any, key: Any, mask: Any, scale: float, is_causal: bool) -> Any:
     """``softmax(query @ keyᵀ * scale + mask)`` along the last dimension.
 
     Args:
@@ -45,7 +47,7 @@ def attention_weights(query: Any, key: Any, mask: Any = None, scale: float = 1.0
     """
     if query.shape[-1] != key.shape[-1]:
         raise RuntimeError(f"query and key differ in their last dimension: {list(query.shape)} and {list(key.shape)}")
-    scores = query @ np.swapaxes(key, -1, -2)
+    scores = _single(query) @ np.swapaxes(_single(key), -1, -2)
     scores *= scale
     if is_causal:
         scores += _future(*scores.shape[-2:], scores.dtype)
@@ -56,4 +58,4 @@ def attention_weights(query: Any, key: Any, mask: Any = None, scale: float = 1.0
     scores -= np.maximum.reduce(scores, axis=-1, keepdims=True, initial=lowest)
     np.exp(scores, out=scores)
     scores /= np.maximum(np.add.reduce(scores, axis=-1, keepdims=True), 1)
-    return scores
+    return scores.astype(query.dtype, copy=False)

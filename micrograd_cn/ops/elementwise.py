@@ -117,6 +117,8 @@ def pow(x: Any, exponent: Any) -> Any:
     try:
         return x**exponent
     except ValueError:
+        if np.result_type(x, exponent).kind not in "iu":
+            raise
         if not exponent.ndim:
             said = f"Integers to negative integer powers are not allowed: {exponent}; convert with .float()"
             raise RuntimeError(said) from None
@@ -135,9 +137,13 @@ def positive(x: Any) -> Any:
     return +x
 
 
-@numeric(lambda g, x: g * np.sign(x), runs=np.absolute, numpy=(np.fabs,), symbol="|x|", domain=(POSITIVE,))
+def _abs_rule(g: Any, x: Any) -> Any:
+    return g * sign(x)
+
+
+@numeric(_abs_rule, runs=np.absolute, numpy=(np.fabs,), symbol="|x|", domain=(POSITIVE,))
 def abs(x: Any) -> Any:
-    """Absolute value; its derivative at 0 is 0."""
+    """Absolute value; its derivative at 0 and at NaN is 0."""
 
 
 @elementwise(lambda g, x: g * (2 * x), symbol="x²", backward_name="PowBackward0", numpy=(np.square,))

@@ -19,7 +19,7 @@ def _rule(g: Any, indices: Any, shape: Any, padding_idx: int, scale_grad_by_freq
 
 
 @hidden(_rule)
-def embedding(weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False) -> Any:
+def embedding(weight: Any, indices: Any, padding_idx: int, scale_grad_by_freq: bool) -> Any:
     """The rows of ``weight`` with the numbers ``indices``.
 
     Args:

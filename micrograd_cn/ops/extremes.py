@@ -24,8 +24,8 @@ def return_type(name: str, fields: str = "values indices") -> Any:
 
 # For each extreme: the larger of two, the largest of all, its position, and the row that picks it.
 _ROWS = {
-    "max": (elementwise.maximum, reduction.amax, reduction.argmax, picking("max_along", "Max"), return_type("max")),
-    "min": (elementwise.minimum, reduction.amin, reduction.argmin, picking("min_along", "Min"), return_type("min")),
+    "max": (elementwise.maximum, reduction.largest, reduction.argmax, picking("max_along", "Max"), return_type("max")),
+    "min": (elementwise.minimum, reduction.smallest, reduction.argmin, picking("min_along", "Min"), return_type("min")),
 }
 _EMPTY = (
     "Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
@@ -42,7 +42,13 @@ def _extreme(name: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
         return of_all(input)
     positions = position(input.byte() if to_numpy(input.dtype).kind == "b" else input, dim, True)
     values = pick(input, along(positions, dim, tuple(input.shape)))
-    return kind(values, positions) if keepdim else kind(values.squeeze(dim), positions.squeeze(dim))
+    found = kind(values, positions)
+    return found if keepdim else without(dim, found)
+
+
+def without(dim: int, found: Any) -> Any:
+    """A tuple of results without the dimension ``dim``, of length 1; not views of what nobody else can see."""
+    return type(found)(*(t.squeeze(dim).clone() for t in found))
 
 
 @composed

@@ -193,8 +193,8 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
         raise IndexError(f"index_select(): Index is supposed to be a vector, got shape {list(index.shape)}")
     within(index, n, IndexError, dim=dim)
     if not input.shape:
-        return view(input, (1,))[index.reshape(-1)][0]
-    return input[(slice(None),) * dim + (index.reshape(-1),)]
+        return view(input, (1,))[index.reshape(-1)][0].clone()
+    return input[(slice(None),) * dim + (index.reshape(-1),)].contiguous()
 
 
 @composed

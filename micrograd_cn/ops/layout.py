@@ -10,6 +10,7 @@ import numpy as np
 
 from micrograd_cn.dtypes import int64
 from micrograd_cn.ops import shape
+from micrograd_cn.ops.indexing import index_select
 from micrograd_cn.ops.shape import axis_index, cat, common_shape, expand, flip, need, sizes, stack, transpose, view
 from micrograd_cn.ops.table import composed
 
@@ -56,7 +57,7 @@ def repeat_interleave(input: Any, repeats: Any, dim: int | None = None, *, outpu
     need(whole, f"repeat_interleave(): repeats must be whole numbers, got {times}", NotImplementedError)
     fits = times.ndim < 2 and times.size in (1, n) and (times >= 0).all()
     need(fits, f"repeats must be one non-negative whole number or {n} of them, one a slice, got {times}")
-    return input[(slice(None),) * dim + (np.repeat(np.arange(n), times),)]
+    return index_select(input, dim, np.repeat(np.arange(n), times))
 
 
 @composed
@@ -70,7 +71,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     shape = common_shape(*(tuple(x.shape) for x in tensors))
-    return tuple(expand(x, shape) for x in tensors)
+    return tuple(x if tuple(x.shape) == shape else expand(x, shape) for x in tensors)
 
 
 # --- rows and columns --------------------------------------------------------------------------------------------
@@ -164,11 +165,12 @@ hsplit, vsplit, dsplit = _cut("hsplit", 1, 1), _cut("vsplit", 2, 0), _cut("dspli
 @composed
 def rot90(input: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
     """``input`` turned by ``k`` quarters from the first towards the second of ``dims``."""
-    fits = len(dims) == 2 and len(input.shape) > 1 and abs(dims[0] - dims[1]) not in (0, len(input.shape))
-    need(fits, f"rot90 takes 2 different dims of at least 2, got {dims} for shape {list(input.shape)}")
+    said = f"rot90 takes 2 different dims of at least 2, got {dims} for shape {list(input.shape)}"
+    need(len(dims) == 2 and len(input.shape) > 1, said)
     first, second = (axis_index(d, len(input.shape)) for d in dims)
+    need(first != second, said)
     turned = flip(input, ((), (second,), (first, second), (first,))[k % 4])
-    return transpose(turned, first, second) if k % 2 else turned
+    return transpose(turned, first, second).clone() if k % 2 else turned
 
 
 # --- products of shapes ------------------------------------------------------------------------------------------
@@ -201,7 +203,7 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     """Every choice of ``r`` elements of a vector in their order, a row each."""
     need(len(input.shape) == 1 and r >= 0, f"combinations takes a vector and r >= 0, got {list(input.shape)}, {r=}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = np.array(list(choose(range(input.shape[0]), r)), np.int64).reshape(-1, r)
+    rows = np.array(list(choose(range(input.shape[0]), r)), np.int64).reshape(-1, max(r, 1))
     return input[rows] if r else input[:0]
 
 
@@ -212,7 +214,7 @@ def kron(input: Any, other: Any) -> Any:
     a, b = ((1,) * (n - len(x.shape)) + tuple(x.shape) for x in (input, other))
     left = view(input, tuple(m for length in a for m in (length, 1)))
     right = view(other, tuple(m for length in b for m in (1, length)))
-    return view(left * right, tuple(p * q for p, q in zip(a, b, strict=True)))
+    return own(view(left * right, tuple(p * q for p, q in zip(a, b, strict=True))))
 
 
 @composed

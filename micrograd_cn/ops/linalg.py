@@ -58,7 +58,7 @@ def _batched(x: Any, y: Any) -> Any:
 
 
 # What multiplies by how many dimensions the two have.
-_PRODUCTS = {(2, 2): mm, (1, 1): dot, (2, 1): mv}
+_PRODUCTS: dict[tuple[int, int], Any] = {(2, 2): mm, (1, 1): dot, (2, 1): mv, (1, 2): lambda x, y: mv(y.T, x)}
 
 
 @composed
@@ -76,8 +76,8 @@ def matmul(input: Any, other: Any) -> Any:
     if (n, m) in _PRODUCTS:
         return _PRODUCTS[n, m](input, other)
     if n == 1:
-        return _batched(input.reshape((1, -1)), other).squeeze(-2)
-    return _batched(input, other) if m > 1 else _batched(input, other.reshape((-1, 1))).squeeze(-1)
+        return _batched(input.reshape((1, -1)), other).squeeze(-2).clone()
+    return _batched(input, other) if m > 1 else _batched(input, other.reshape((-1, 1))).squeeze(-1).clone()
 
 
 @composed

@@ -108,6 +108,7 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     if len(B.shape) == 1 or (len(A.shape) - 1 == len(B.shape) and tuple(B.shape) == tuple(A.shape[:-1])):
         need(left, "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False")
         return solve(A, unsqueeze(B, -1)).squeeze(-1)
+    matrices("linalg.solve", B)
     _equation("linalg.solve", A, B, -2 if left else -1)
     return rows.solved(A, B) if left else turned(rows.solved(turned(A), turned(B)))
 
@@ -242,7 +243,11 @@ def _dims(dim: Any, n: int) -> list[int]:
 def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """``sum(|x| ** ord) ** (1 / ord)`` over ``dim``, or over all."""
     x = x if dtype is None else x.to(dtype)
-    whole = x.numel() or (0 <= ord < math.inf) or all(x.shape[d] for d in _dims(dim or None, len(x.shape)))
+    whole = (
+        x.numel()
+        or (0 <= ord < math.inf)
+        or all(x.shape[d] for d in _dims(None if dim in ((), []) else dim, len(x.shape)))
+    )
     need(whole, f"linalg.vector_norm cannot compute the {ord} norm on an empty tensor {list(x.shape)}")
     return _vector_norm(x, float(ord), dim, keepdim)
 

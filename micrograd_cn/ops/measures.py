@@ -90,7 +90,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
 
 @composed
 def histogram(
-    input: Any, bins: Any, *, range: Sequence[float] | None = None, weight: Any = None, density: bool = False
+    input: Any, bins: Any = 100, *, range: Sequence[float] | None = None, weight: Any = None, density: bool = False
 ) -> Any:
     """How many elements (or how much ``weight``) fall between neighbouring ``bins``, as ``(hist, bin_edges)``.
 
@@ -102,7 +102,7 @@ def histogram(
     need(fits, f"torch.histogram(): weight must have the shape {list(x.shape)} and type {input.dtype}")
     bounds = tuple(range) if range else (x.min(), x.max()) if x.size else (0, 1)
     if bounds[0] == bounds[1]:
-        bounds = (bounds[0] - 0.5, bounds[1] + 0.5) if range is None else (bounds[0] - 1, bounds[1] + 1)
+        bounds = (bounds[0] - 0.5, bounds[1] + 0.5)
     edges = np.linspace(*bounds, bins + 1, dtype=x.dtype) if isinstance(bins, int) else bins._raw
     hist = np.histogram(x.reshape(-1), edges, weights=weights, density=density)[0]
     return _HISTOGRAM(input._constant(hist.astype(x.dtype)), input._constant(edges))

@@ -14,7 +14,8 @@ import numpy as np
 from micrograd_cn import parallel
 from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.ops.elementwise import floating, gated, numeric, only_floats
-from micrograd_cn.ops.special import erf
+from micrograd_cn.ops.reduction import _HALF
+from micrograd_cn.ops.special import ndtr
 from micrograd_cn.ops.table import composed, hidden, primitive
 
 # --- activations ---------------------------------------------------------------------------------------------------
@@ -25,8 +26,19 @@ activation = functools.partial(only_floats, method=False)
 @floating(lambda g, out: g * (out * (1 - out)), symbol="σ")
 def sigmoid(x: Any) -> Any:
     """``1 / (1 + exp(-x))``, computed so that nothing overflows."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+
+
+def _logit_rule(g: Any, x: Any, eps: float | None) -> Any:
+    low, high, outside = (0, 1, math.nan) if eps is None else (eps, 1 - eps, 0)
+    return np.where((x < low) | (x > high), outside, g / (np.abs(x) * (1 - x)))
+
+
+@floating(_logit_rule, domain=((0.1, 0.9),))
+def logit(x: Any, eps: float | None = None) -> Any:
+    """``log(x / (1 - x))``, the inverse of `sigmoid`; with ``eps``, x is first clamped to ``[eps, 1 - eps]``."""
+    x = x if eps is None else np.clip(x, eps, 1 - eps)
+    return np.log(x / (1 - x))
 
 
 @activation(lambda g, x: g * sigmoid(-x), domain=((-3.0, 3.0),), backward_name="LogSigmoidBackward0")
@@ -60,7 +72,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
 
 def _elu_slope(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     below = alpha * scale * input_scale * np.exp(input_scale * np.minimum(x, 0))
-    return np.where(x > 0, scale, below)
+    return np.where(x <= 0, below, scale)
 
 
 @activation(
@@ -70,7 +82,7 @@ def _elu_slope(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
 def elu(x: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
     """``scale * x`` above 0 and ``scale * alpha * (exp(input_scale * x) - 1)`` below. Clevert et al., 2015."""
     below = alpha * np.expm1(input_scale * np.minimum(x, 0))
-    return scale * np.where(x > 0, x, below)
+    return scale * np.where(x <= 0, below, x)
 
 
 @activation(lambda g, x: g * (sigmoid(x) * (1 + x * (1 - sigmoid(x)))), symbol="SiLU")
@@ -87,24 +99,32 @@ def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
 
 
 _SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
-# Φ(x) = (1 + tanh(x P(x²))) / 2. P of first degree is GELU's "tanh" form. SciPy's erf takes as long as 40 products, so
-# in float32 a fit of ½ log(Φ(x) / Φ(-x)) / x stands for it: Φ is right to 7e-8, the precision of that type.
+# Φ(x) = 1 / (1 + exp(x P(x²))). P of first degree is GELU's "tanh" form, since (1 + tanh(u)) / 2 is the sigmoid of 2u.
+# SciPy's Φ takes as long as 40 products, so in float32 a fit of log(Φ(-x) / Φ(x)) / x stands for it above _TAIL: the
+# relative error is below 1.4e-7 (1 + x²) for x < 0, as that of an exponential of x² in this type has to be.
 _P = {
-    "tanh": (_SQRT_2_OVER_PI, _SQRT_2_OVER_PI * 0.044715),
-    "none": (0.797884574, 0.0363336685, -3.27566261e-5, -5.53437059e-5, 3.98311832e-6, -1.34334396e-7, 1.82647184e-9),
+    "tanh": (-2 * _SQRT_2_OVER_PI, -2 * _SQRT_2_OVER_PI * 0.044715),
+    "none": (-1.59577, -0.0726653636, 6.4373824e-5, 1.10882087e-4, -7.96145378e-6, 2.65592092e-7, -3.50349616e-9),
 }
+_TAIL = -2.5
 
 
 def _normal(x: Any, approximate: str) -> Any:
     """The normal distribution function Φ(x), or the form of it that stands in `_P`."""
-    if approximate == "none" and getattr(x, "dtype", None) != np.float32:
-        return 0.5 * (1 + erf(x * math.sqrt(0.5)))
+    exact = approximate == "none"
+    if exact and getattr(x, "dtype", None) != np.float32:
+        return ndtr(x)
     square = x * x
     first, *others, last = reversed(_P[approximate])
     p = square * first
     for c in others:
-        p = (p + c) * square
-    return 0.5 * (np.tanh((p + last) * x) + 1)
+        p += c
+        p *= square
+    p = 1 / (np.exp((p + last) * x) + 1)
+    if exact and (low := np.flatnonzero(x < _TAIL)).size:
+        p = np.asarray(p)
+        p.put(low, ndtr(x.take(low)))
+    return p
 
 
 def _gelu_rule(g: Any, x: Any, approximate: str, kept: list[Any] | None) -> Any:
@@ -112,7 +132,8 @@ def _gelu_rule(g: Any, x: Any, approximate: str, kept: list[Any] | None) -> Any:
     if approximate == "none":
         return g * (p + x * (np.exp(-0.5 * (x * x)) * (1 / math.sqrt(2 * math.pi))))
     c, d = _P["tanh"]
-    return g * (p + x * (p * (1 - p)) * (2 * c + 6 * d * (x * x)))
+    slope = x * (p * (1 - p))
+    return g * (p - (slope * c + slope * x * (3 * d * x)))  # not slope * x², which may be 0 * inf
 
 
 @activation(_gelu_rule, symbol="GELU")
@@ -123,7 +144,7 @@ def gelu(x: Any, approximate: str = "none", kept: list[Any] | None = None) -> An
     """
     if approximate not in _P:
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
-    p = _normal(x.astype(np.float32) if x.dtype == np.float16 else x, approximate)
+    p = _normal(_single(x), approximate)
     if kept is not None:
         kept.append(p)
     return (x * p).astype(x.dtype, copy=False)
@@ -132,12 +153,19 @@ def gelu(x: Any, approximate: str = "none", kept: list[Any] | None = None) -> An
 # --- softmax -------------------------------------------------------------------------------------------------------
 
 
+def _single(x: Any) -> Any:
+    """float16 as float32, in which PyTorch computes with it, too; other types as they are."""
+    return x.astype(np.float32) if x.dtype is _HALF else x
+
+
 def _softmax_rule(g: Any, out: Any, dim: int) -> Any:
+    g, out = _single(g), _single(out)
     return out * (g - np.add.reduce(g * out, axis=dim, keepdims=True))
 
 
 def _shifted(x: Any, dim: int) -> Any:
     """``x`` minus its maximum along ``dim``, so that exp cannot overflow; a row of infinities stays as it is."""
+    x = np.asarray(_single(x), order="C")
     return x - np.maximum.reduce(x, axis=dim, keepdims=True, initial=-np.inf)
 
 
@@ -145,14 +173,19 @@ def _shifted(x: Any, dim: int) -> Any:
 def softmax(x: Any, dim: int) -> Any:
     """``exp(x) / sum(exp(x))`` along ``dim``: positive numbers that sum to 1. Same shape as ``x``."""
     e = np.exp(_shifted(x, dim))
-    return e / np.add.reduce(e, axis=dim, keepdims=True)
+    return (e / np.add.reduce(e, axis=dim, keepdims=True)).astype(x.dtype, copy=False)
 
 
-@primitive(lambda g, out, dim: g - np.exp(out) * np.add.reduce(g, axis=dim, keepdims=True), dtypes="float_only")
+def _log_softmax_rule(g: Any, out: Any, dim: int) -> Any:
+    g, out = _single(g), _single(out)
+    return g - np.exp(out) * np.add.reduce(g, axis=dim, keepdims=True)
+
+
+@primitive(_log_softmax_rule, dtypes="float_only")
 def log_softmax(x: Any, dim: int) -> Any:
     """``log(softmax(x))`` along ``dim`` without underflow. Same shape as ``x``."""
     z = _shifted(x, dim)
-    return z - np.log(np.add.reduce(np.exp(z), axis=dim, keepdims=True))
+    return (z - np.log(np.add.reduce(np.exp(z), axis=dim, keepdims=True))).astype(x.dtype, copy=False)
 
 
 @composed(name="softmax")
@@ -285,7 +318,8 @@ def _bce_logits_slope(x: Any, target: Any, pos_weight: Any) -> Any:
 def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean", pos_weight: Any = None) -> Any:
     """`binary_cross_entropy` of ``sigmoid(x)`` without overflow; ``pos_weight`` multiplies the loss of positives."""
     if pos_weight is None:
-        loss = np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
+        # No two terms have different signs, so nothing cancels.
+        loss = np.maximum(x, 0) * (1 - target) - np.minimum(x, 0) * target + np.log1p(np.exp(-np.abs(x)))
     else:
         loss = -pos_weight * target * logsigmoid(x) - (1 - target) * logsigmoid(-x)
     return _reduced(loss, reduction)
@@ -298,7 +332,7 @@ def _nll_rule(g: Any, shape: Any, target: Any, counts: Any, divisor: Any, reduct
 
 
 @hidden(_nll_rule, dtypes="float_only", backward_name="NllLossBackward0", symbol="−log p")
-def nll_loss(x: Any, target: Any, counts: Any = None, divisor: Any = 1, reduction: str = "mean") -> Any:
+def nll_loss(x: Any, target: Any, counts: Any, divisor: Any, reduction: str) -> Any:
     """``-counts * x[target]`` for each sample; unless ``reduction`` is "none", their sum over ``divisor``.
 
     Args:

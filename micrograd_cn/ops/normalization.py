@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.ops.neural import _ones
+from micrograd_cn.ops.neural import _ones, _single
 from micrograd_cn.ops.table import hidden
 
 Dims = tuple[int, ...]
@@ -72,13 +72,14 @@ def _standard(x: Any, dims: Dims, eps: float, centred: bool) -> tuple[Any, Any, 
         variance = np.var(x, axis=dims, keepdims=True) if centred else np.mean(x * x, axis=dims, keepdims=True)
         row = layer_norm if centred else rms_norm
         return row(x, None, None, dims, (), eps, centred), (variance + eps) ** -0.5, None, variance
-    if x.dtype == np.float16:
-        x = x.astype(np.float32)  # as PyTorch does
-    n = _count(x.shape, dims)
+    x, n = _single(x), _count(x.shape, dims)
     mean = _sums(x, dims) / n if centred else None
     d = x if mean is None else x - _against(mean, x)
     variance = _sums(d, dims, d) / n
     factor = 1 / np.sqrt(variance + eps)
+    # Squares may be too large where the numbers are not; np.vdot finds out in less than half the time of np.isfinite.
+    if not math.isfinite(np.vdot(factor, variance)) and x.dtype == np.float32:
+        return _standard(x.astype(np.float64), dims, eps, centred)
     return np.multiply(d, _against(factor, x), out=None if d is x else d), factor, mean, variance
 
 

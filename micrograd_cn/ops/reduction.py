@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.dtypes import to_numpy
+from micrograd_cn.ops.elementwise import sign
 from micrograd_cn.ops.shape import axis_index
 from micrograd_cn.ops.table import composed, hidden, primitive
 
 Dims = int | tuple[int, ...] | None
+_HALF = np.dtype(np.float16)
 
 
 def _axes(dim: Any, ndim: int) -> Any:
@@ -55,6 +57,8 @@ def _spread(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
 @primitive(_spread, symbol="Σ", numpy=(np.sum,))
 def sum(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """Sum over ``dim``; integers and bools give int64. https://pytorch.org/docs/stable/generated/torch.sum.html"""
+    if x.dtype is _HALF and dtype is None:  # in float16 adding 1 to 2048 does nothing
+        return np.add.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim, dtype=np.float32).astype(_HALF)
     return np.add.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim, dtype=_wide(x, dtype))
 
 
@@ -70,6 +74,8 @@ def mean(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> 
     """
     if dtype is not None or x.dtype.kind != "f":
         _inexact("mean", np.dtype(dtype or x.dtype))
+    if x.dtype is _HALF and dtype is None:
+        return mean(x.astype(np.float32), dim, keepdim).astype(_HALF)
     axis = _axes(dim, x.ndim)
     total = np.add.reduce(x, axis=axis, keepdims=keepdim, dtype=dtype)
     n = _count(x.shape, dim)
@@ -80,6 +86,14 @@ def _inexact(name: str, dtype: np.dtype[Any]) -> None:
     """Refuse to average integers, as PyTorch does."""
     if dtype.kind not in "fc":
         raise RuntimeError(f"{name}(): the dtype must be floating point, but got {dtype}; use x.float().{name}()")
+
+
+_AMPLE = {_HALF: np.dtype(np.float32), np.dtype(np.float32): np.dtype(np.float64)}
+
+
+def _ample(x: Any) -> Any:
+    """``x`` in a type that holds the squares of its numbers, and their sums without loss of digits."""
+    return x.astype(_AMPLE.get(x.dtype, x.dtype), copy=False)
 
 
 def _centred(x: Any, dim: Any) -> Any:
@@ -94,15 +108,15 @@ def _var_rule(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any
 
 def _variance(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     _inexact("var", x.dtype)
-    d = _centred(x, dim)
+    d = _centred(_ample(x), dim)
     freedom = builtins.max(_count(x.shape, dim) - correction, 0)
     return np.divide(np.add.reduce(d * d, axis=_axes(dim, x.ndim), keepdims=keepdim), freedom)
 
 
 @hidden(_var_rule, backward_name="VarBackward0", name="variance")
-def _var(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
+def _var(x: Any, dim: Dims, correction: float, keepdim: bool) -> Any:
     """``sum((x - mean)²) / (n - correction)`` over ``dim``."""
-    return _variance(x, dim, correction, keepdim)
+    return _variance(x, dim, correction, keepdim).astype(x.dtype)
 
 
 @hidden(
@@ -112,9 +126,9 @@ def _var(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False)
     backward_name="StdBackward0",
     name="deviation",
 )
-def _std(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
+def _std(x: Any, dim: Dims, correction: float, keepdim: bool) -> Any:
     """The square root of `_var`; where it is 0 its derivative is taken as 0."""
-    return np.sqrt(_variance(x, dim, correction, keepdim))
+    return np.sqrt(_variance(x, dim, correction, keepdim)).astype(x.dtype)
 
 
 def _moment(row: Any, input: Any, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None) -> Any:
@@ -206,8 +220,12 @@ def prod(x: Any, dim: int | None = None, keepdim: bool = False, dtype: Any = Non
 def _evenly(g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
     """The gradient of an extreme, shared evenly by all elements that attain it."""
     attained = x == _open(out, x.shape, dim, keepdim)
-    ties = np.sum(attained, axis=_axes(dim, len(x.shape)), keepdims=True)
-    return np.where(attained, _open(g, x.shape, dim, keepdim) / ties, 0)
+    return attained * (_open(g, x.shape, dim, keepdim) / np.sum(attained, axis=_axes(dim, len(x.shape)), keepdims=True))
+
+
+def _evenly_of_all(g: Any, x: Any, out: Any) -> Any:
+    attained = (x == out) | (x != x)
+    return np.where(attained, g / np.sum(attained), 0)
 
 
 def _extreme(name: str, reduce: Any, x: Any, dim: Any, keepdim: bool) -> Any:
@@ -222,8 +240,20 @@ def _extreme(name: str, reduce: Any, x: Any, dim: Any, keepdim: bool) -> Any:
 
 @primitive(_evenly, symbol="max", numpy=(np.max, np.amax))
 def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
-    """Largest element over ``dim``; equal ones share the gradient evenly. NaN wins."""
+    """Largest element over ``dim``; equal ones share the gradient evenly. NaN wins, and makes all gradients NaN."""
     return _extreme("amax", np.maximum.reduce, x, dim, keepdim)
+
+
+@hidden(_evenly_of_all, backward_name="MaxBackward1", symbol="max")
+def largest(x: Any) -> Any:
+    """Largest element of all; equal ones, or all NaNs, share the gradient evenly."""
+    return np.maximum.reduce(x, axis=None)
+
+
+@hidden(_evenly_of_all, backward_name="MinBackward1", symbol="min")
+def smallest(x: Any) -> Any:
+    """Smallest element of all, as `largest`."""
+    return np.minimum.reduce(x, axis=None)
 
 
 @primitive(_evenly, symbol="min", numpy=(np.min, np.amin))
@@ -280,16 +310,14 @@ def _norm_rule(g: Any, x: Any, out: Any, ord: float, dim: Any, keepdim: bool) ->
     if ord == 0:
         return np.zeros_like(x)
     if ord == 1:
-        return g * np.sign(x)
+        return g * sign(x)
     if ord == 2:
         return g * np.where(out == 0, 0, x / out)
     if math.isinf(ord):
         attained = np.abs(x) == out
         return g * np.where(attained, np.sign(x) / np.sum(attained, axis=_axes(dim, len(x.shape)), keepdims=True), 0)
-    slope = np.sign(x) * np.abs(x) ** (ord - 1)
-    if ord < 1:
-        return g * np.where(x == 0, 0, slope) * out ** (1 - ord)
-    return slope * np.where(out == 0, 0, g / out ** (ord - 1))
+    slope = (np.abs(x) / out) ** (ord - 1)  # no power of the elements themselves, which could overflow
+    return g * (np.sign(x) * np.where((x if ord < 1 else out) == 0, 0, slope))
 
 
 @hidden(_norm_rule, backward_name="LinalgVectorNormBackward0", symbol="‖x‖")
@@ -301,21 +329,20 @@ def vector_norm(x: Any, ord: float = 2, dim: Dims = None, keepdim: bool = False)
         return (np.maximum if ord > 0 else np.minimum).reduce(size, axis=axis, keepdims=keepdim)
     if ord == 0:
         return np.add.reduce((x != 0).astype(x.dtype), axis=axis, keepdims=keepdim)
-    if ord == 2:
-        return np.sqrt(np.add.reduce(size * size, axis=axis, keepdims=keepdim))
-    return np.add.reduce(size**ord, axis=axis, keepdims=keepdim) ** (1 / ord)
+    return (np.add.reduce(_ample(size) ** ord, axis=axis, keepdims=keepdim) ** (1 / ord)).astype(x.dtype)
 
 
 # --- running ---------------------------------------------------------------------------------------------------------
 
 
 def _running(accumulate: Any, x: Any, dim: int, dtype: Any) -> Any:
-    dim, dtype = axis_index(dim, x.ndim), _wide(x, dtype)
-    return accumulate(x, axis=dim, dtype=dtype) if x.ndim else x.astype(dtype or x.dtype)
+    dim, dtype = axis_index(dim, x.ndim), np.dtype(_wide(x, dtype) or x.dtype)
+    x = np.asarray(x, order="C")
+    return (accumulate(x, axis=dim, dtype=_AMPLE.get(dtype, dtype)) if x.ndim else x).astype(dtype, copy=not x.ndim)
 
 
 def _cumsum_rule(g: Any, dim: int) -> Any:
-    return np.flip(np.cumsum(np.flip(g, dim), axis=dim), dim) if g.ndim else g
+    return np.flip(cumsum(np.flip(g, dim), dim), dim) if g.ndim else g
 
 
 @primitive(_cumsum_rule, numpy=(np.cumsum,), in_place=True)

@@ -187,6 +187,7 @@ def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     """``input`` with the number ``value`` in the slices at the positions ``index`` along ``dim``."""
     (dim, n), index = axis_length(input, dim), whole_numbers(index, "index_fill")
+    need(index.ndim <= 1, f"index_fill(): Index has to be a vector or a number, but got shape {list(index.shape)}")
     within(index, n, IndexError, -n, dim)
     # A place that is named twice is filled, and counts in the gradient of the value, once.
     places = (slice(None),) * dim + (np.unique(index % max(n, 1)),) if input.shape else ()

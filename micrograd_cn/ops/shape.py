@@ -120,11 +120,15 @@ def expand(x: Any, size: tuple[int, ...]) -> Any:
         said = "at every non-singleton dimension. Only dimensions of length 1 can be expanded."
         found = f"{list(size)} must match the existing size {list(x.shape)}"
         raise RuntimeError(f"The expanded size of the tensor {found} {said}") from None
-    out.flags.writeable = True  # in-place operations on it are refused where they would write one element twice
+    out.setflags(write=True)  # in-place operations on it are refused where they would write one element twice
     return out
 
 
-@primitive(lambda g, dims: np.flip(g, dims), numpy=(np.flip,))
+def _flip_rule(g: Any, dims: Any) -> Any:
+    return flip(g, dims)
+
+
+@primitive(_flip_rule, numpy=(np.flip,))
 def flip(x: Any, dims: int | tuple[int, ...]) -> Any:
     """A copy of ``x`` with the order along ``dims`` reversed."""
     return np.flip(x, dims).copy() if x.ndim else x.copy()
@@ -137,7 +141,7 @@ def roll(x: Any, shifts: int | tuple[int, ...], dims: int | tuple[int, ...] | No
     need(counts[0], "`shifts` required, got none")
     if counts[0] != counts[1] and (dims is not None or counts[0] != 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {counts[0]}, dims:{counts[1]}")
-    return np.roll(x, shifts, dims)
+    return np.roll(np.asarray(x, order="C"), shifts, dims)
 
 
 def _negated(shifts: Any) -> Any:
@@ -172,12 +176,12 @@ def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     if axis_index(dim1, x.ndim) == axis_index(dim2, x.ndim):
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     out = np.diagonal(x, offset, dim1, dim2)
-    out.flags.writeable = x.flags.writeable
+    out.setflags(write=x.flags.writeable)
     return out
 
 
 @hidden(lambda g, offset, dim1, dim2: np.diagonal(g, offset, dim1, dim2), backward_name="DiagEmbedBackward0")
-def on_diagonal(x: Any, size: tuple[int, ...], offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+def on_diagonal(x: Any, size: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Any:
     """Zeros of shape ``size`` but for a `diagonal`, which is ``x``."""
     out = np.zeros(size, x.dtype)
     diagonal(out, offset, dim1, dim2)[...] = x
@@ -192,7 +196,7 @@ def _cat_rule(g: Any, k: int, dim: int, ends: tuple[int, ...]) -> Any:
 @hidden(_cat_rule, variadic=True, dtypes="promote", backward_name="CatBackward0", name="concat")
 def _concat(*xs: Any, dim: int, ends: tuple[int, ...]) -> Any:
     """Arrays joined along ``dim``; ``ends`` says where each one ends."""
-    return np.concatenate(xs, axis=dim)
+    return np.asarray(np.concatenate(xs, axis=dim), order="C")
 
 
 def _stack_rule(g: Any, k: int, dim: int) -> Any:
@@ -202,7 +206,7 @@ def _stack_rule(g: Any, k: int, dim: int) -> Any:
 @hidden(_stack_rule, variadic=True, dtypes="promote", backward_name="StackBackward0", name="join")
 def _join(*xs: Any, dim: int) -> Any:
     """Arrays of one shape joined along a new dimension ``dim``."""
-    return np.stack(xs, axis=dim)
+    return np.asarray(np.stack(xs, axis=dim), order="C")
 
 
 # --- composed of them --------------------------------------------------------------------------------------------
@@ -252,7 +256,7 @@ def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
 def t(input: Any) -> Any:
     """The transpose of a matrix; a vector as it is."""
     need(len(input.shape) <= 2, f"t() expects a tensor with <= 2 dimensions, but self is {len(input.shape)}D")
-    return transpose(input, 0, 1) if len(input.shape) == 2 else input
+    return permute(input, tuple(reversed(range(len(input.shape)))))
 
 
 @composed
@@ -265,7 +269,7 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     order = [i for i in range(n) if i not in one]
     for place, dim in sorted(zip(to, one, strict=True)):
         order.insert(place, dim)
-    return permute(input, tuple(order))
+    return permute(input, tuple(order[:n]))  # a number has no dimension, and lets dimension 0 be named
 
 
 @composed(method=False)
@@ -311,8 +315,8 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
 @composed
 def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     """The part of ``input`` from ``start`` on, ``length`` long, along ``dim``; a view."""
-    dim = axis_index(dim, len(input.shape))
     need(input.shape, "narrow() cannot be applied to a 0-dim tensor.")
+    dim = axis_index(dim, len(input.shape))
     n, start = input.shape[dim], int(start)
     need(-n <= start <= n, f"start out of range (expected to be in range of [{-n}, {n}], but got {start})", IndexError)
     start = start + n if start < 0 else start

@@ -41,13 +41,6 @@ def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None
 
 
 @composed(in_place=True)
-def logit(input: Any, eps: float | None = None) -> Any:
-    """``log(x / (1 - x))``, the inverse of sigmoid; with ``eps``, x is first clamped to ``[eps, 1 - eps]``."""
-    x = input if eps is None else input.clamp(eps, 1 - eps)
-    return (x / (1 - x)).log()
-
-
-@composed(in_place=True)
 def deg2rad(input: Any) -> Any:
     """Degrees as radians."""
     return input * (math.pi / 180)

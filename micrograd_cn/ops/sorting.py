@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.ops import elementwise
-from micrograd_cn.ops.extremes import return_type
+from micrograd_cn.ops.extremes import return_type, without
 from micrograd_cn.ops.indexing import along, pick_along, picking
 from micrograd_cn.ops.shape import axis_index, axis_length, need, view
 from micrograd_cn.ops.table import composed
@@ -75,14 +75,14 @@ def _kth(kind: type, input: Any, k: int, dim: int, keepdim: bool, nan_wins: bool
     x = input._raw
     need(x.dtype != bool, f"{kind.__name__}() not implemented for 'Bool'; convert with .int()", NotImplementedError)
     if not x.ndim:
-        return kind(input, input._constant(np.zeros((), np.int64)))
+        return kind(input.clone(), input._constant(np.zeros((), np.int64)))
     positions = np.take_along_axis(
         _order(x, dim, False), np.broadcast_to(k, (*x.shape[:dim], 1, *x.shape[dim + 1 :])), dim
     )
     if nan_wins and x.dtype.kind == "f":
         positions = np.where(np.isnan(x).any(dim, keepdims=True), np.isnan(x).argmax(dim, keepdims=True), positions)
     found = _picked(kind, pick_along, input, dim, positions)
-    return found if keepdim else kind(*(t.squeeze(dim) for t in found))
+    return found if keepdim else without(dim, found)
 
 
 @composed
@@ -112,6 +112,7 @@ def _median(kind: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The ``k``-th smallest element along ``dim``, counted from 1, with its positions as ``(values, indices)``."""
     dim, n = axis_length(input, dim)
+    need(n, f"kthvalue(): Expected reduction dim {dim} to have non-zero size.", IndexError)
     need(1 <= k <= n, f"kthvalue(): selected number k out of range for dimension {dim}: k={k} of {n} elements")
     return _kth(_KTH, input, k - 1, dim, keepdim, False)
 

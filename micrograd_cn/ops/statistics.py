@@ -11,7 +11,7 @@ import numpy as np
 
 from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.ops import reduction
-from micrograd_cn.ops.extremes import return_type
+from micrograd_cn.ops.extremes import return_type, without
 from micrograd_cn.ops.indexing import along, pick_along
 from micrograd_cn.ops.shape import axis_index, expand, movedim, need, view
 from micrograd_cn.ops.sorting import _picked, sort
@@ -39,7 +39,7 @@ def _logcumsumexp_rule(g: Any, x: Any, out: Any, dim: int) -> Any:
 def logcumsumexp(x: Any, dim: int) -> Any:
     """``log(cumsum(exp(x)))`` along ``dim`` without overflow."""
     dim = axis_index(dim, x.ndim)
-    return np.logaddexp.accumulate(x, dim) if x.ndim else x.copy()
+    return np.logaddexp.accumulate(np.asarray(x, order="C"), dim) if x.ndim else x.copy()
 
 
 def _running(kind: type, extreme: Any, input: Any, dim: int) -> Any:
@@ -91,7 +91,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
         found, counts = np.unique(rows[at], return_counts=True)
         places[at] = np.flatnonzero(rows[at] == found[counts.argmax()])[-1]
     found = _picked(_MODE, pick_along, input, dim, np.moveaxis(places, -1, dim))
-    return found if keepdim else _MODE(*(t.squeeze(dim) for t in found))
+    return found if keepdim else without(dim, found)
 
 
 @composed

@@ -39,7 +39,7 @@ def unfold(x: Any, dimension: int, size: int, step: int) -> Any:
         return x.reshape(1)[:size]
     every = (slice(None),) * dim + (slice(None, None, step),)
     if not size:
-        return np.zeros((*x.shape, 0), x.dtype)[(slice(None),) * dim + (slice(None, n + 1, step),)]
+        return np.zeros((*x.shape[:dim], n // step + 1, *x.shape[dim + 1 :], 0), x.dtype)
     return sliding_window_view(x, size, dim, writeable=x.flags.writeable)[every]
 
 
@@ -82,7 +82,7 @@ def _rewritten(name: str, input: Any, src: Any, pick: Callable[[Any], Any]) -> A
     """A copy of ``input`` with ``src`` at the places that ``pick`` takes from an array of its shape."""
     places = pick(_numbered(tuple(input.shape)))
     need(src.shape == places.shape, f"{name}: expected src of size {list(places.shape)} but got {list(src.shape)}")
-    return view(replaced(view(input, (-1,)), src, (places,)), tuple(input.shape))
+    return view(replaced(view(input, (-1,)), src, (places,)), tuple(input.shape)).clone()
 
 
 @composed

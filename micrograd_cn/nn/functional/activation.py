@@ -134,7 +134,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 def _hardtanh(x: Tensor, low: float, high: float) -> Tensor:
     if not x.is_floating_point():
         low, high = int(low), int(high)
-    return where((x > low) & (x < high), x, x.detach().clamp(low, high))
+    return where((x <= low) | (x >= high), x.detach().clamp(low, high), x)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -144,12 +144,15 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """``relu6(input + 3) / 6``: a sigmoid made of straight lines. Howard et al., 2019."""
-    return _apply(lambda x: _hardtanh(x + 3.0, 0.0, 6.0) / 6.0, input, inplace)
+    # Not `_hardtanh`: the derivative at NaN is 0 here.
+    inside = (input > -3.0) & (input < 3.0)
+    return _apply(lambda x: (where(inside, x, x.detach().clamp(-3.0, 3.0)) + 3.0) / 6.0, input, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``input * relu6(input + 3) / 6``. Howard et al., "MobileNetV3", 2019."""
-    return _apply(lambda x: x * _hardtanh(x + 3.0, 0.0, 6.0) / 6.0, input, inplace)
+    # PyTorch's derivative at NaN is 1.
+    return _apply(lambda x: x * _hardtanh(where(x == x, x, 3.0) + 3.0, 0.0, 6.0) / 6.0, input, inplace)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -169,8 +172,8 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         RuntimeError: if ``lambd`` is negative.
     """
     need(lambd >= 0, f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
-    # NaN stays: both comparisons are False for it.
-    inner = where((input >= -lambd) & (input <= lambd), 0, input - lambd)
+    # NaN stays: both comparisons are False for it. A zero has the sign of what it was.
+    inner = where((input >= -lambd) & (input <= lambd), input.detach() * 0.0, input - lambd)
     return where(input < -lambd, input + lambd, inner)
 
 

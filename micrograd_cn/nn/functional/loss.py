@@ -107,15 +107,24 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Flag = None, red
     """
     _warn_sizes(input, target)
     need(beta >= 0, "smooth_l1_loss does not support negative values for beta.")
-    distance = (input - target).abs()
+    difference = input - target
+    loss = difference.abs()
     if beta > 0:
-        distance = where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta)
-    return reduced(distance, reduction, size_average, reduce)
+        near, square = _squared_near(difference, beta)
+        loss = where(near, square * (0.5 / beta), loss - 0.5 * beta)
+    return reduced(loss, reduction, size_average, reduce)
+
+
+def _squared_near(difference: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+    """Where the difference is not beyond the limit, and its square there; elsewhere 0, for 0 · inf would be NaN."""
+    near = ~(difference.detach().abs() >= limit)  # NaN is near, and so stays NaN in the gradient
+    inside = where(near, difference, 0.0)
+    return near, inside * inside
 
 
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
         weight: Weight = None) -> Tensor:  # fmt: skip
-    """``d² / 2`` where ``d = |input - target| <= delta`` and ``delta * (d - delta / 2)`` elsewhere, reduced.
+    """``d² / 2`` where ``d = |input - target| < delta`` and ``delta * (d - delta / 2)`` elsewhere, reduced.
 
     Raises:
         RuntimeError: if ``delta`` is not positive.
@@ -124,8 +133,9 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     """
     _warn_sizes(input, target)
     need(delta > 0, "huber_loss does not support non-positive values for delta.")
-    distance = (input - target).abs()
-    loss = where(distance <= delta, distance * distance * 0.5, (distance - 0.5 * delta) * delta)
+    difference = input - target
+    near, square = _squared_near(difference, delta)
+    loss = where(near, square * 0.5, (difference.abs() - 0.5 * delta) * delta)
     return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction, mean_of_weights=False)
 
 

@@ -1,0 +1,187 @@
+"""Random programs agree with PyTorch, and what they found stays found. See `tests.programs`."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+torch = pytest.importorskip("torch")
+
+from tests import programs  # noqa: E402 (PyTorch first: without it there is nothing to do)
+from tests.conftest import raises  # noqa: E402
+
+COUNT = 2_000
+
+
+@st.composite
+def written(draw):
+    """A program whose choices hypothesis makes."""
+    return programs.write(lambda n: draw(st.integers(0, n - 1)), torch)
+
+
+@settings(max_examples=COUNT // 10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(written())
+def test_programs_of_hypothesis_agree(lines):
+    assert not programs.difference(lines), programs.report(lines)
+
+
+@pytest.mark.parametrize("part", range(9))
+def test_seeded_programs_agree(part):
+    size = COUNT // 10
+    for number in range(part * size, (part + 1) * size):
+        lines = programs.seeded(0, number)
+        assert not programs.difference(lines), programs.report(lines)
+
+
+def test_a_program_is_reduced_to_the_lines_that_matter(monkeypatch):
+    lines = programs.seeded(0, 1)
+    culprit = len(lines) // 2
+    monkeypatch.setattr(programs, "difference", lambda part: lines[culprit] in part and "it differs")
+    text = programs.report(lines)
+    assert text.endswith(f"{lines[culprit]}\n# it differs") and text.startswith(programs.HEADER)
+
+
+# --- what programs have found ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.max(0)[0], lambda x: x.min(0).values, lambda x: x.median(0)[0], lambda x: x.kthvalue(1, 0)[0],
+        lambda x: x.mode(0)[0], lambda x: x.median(), lambda x: x.rot90(), lambda x: x[0] @ x,
+        lambda x: x.select_scatter(x[0], 0, 1), lambda x: x.diagonal_scatter(x[0]), lambda x: x.sum().kthvalue(1, 0)[0],
+    ],
+)  # fmt: skip
+def test_what_no_tensor_shares_is_no_view(T, function):
+    x = T.tensor([[1.0, 2.0], [3.0, 4.0]])
+    w = T.ones((), requires_grad=True)
+    with T.no_grad():
+        y = function(x)
+    y.mul_(w)  # refused for a view made unrecorded
+    assert not y._is_view() and y.requires_grad and x.tolist() == [[1, 2], [3, 4]]
+
+
+def test_a_number_is_flipped_moved_and_transposed_as_a_view_of_itself(T):
+    x = T.tensor(2.0, requires_grad=True)
+    x.flip(0).backward()
+    assert x.grad.item() == 1 and x.movedim(0, -1).item() == 2 and x.mT.item() == 2
+    for v in (x, T.ones(3)):
+        assert v.t() is not v and v.t()._base is v
+    with raises("0-dim"):
+        x.narrow(1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda T, x: T.cat([x, x]), lambda T, x: T.stack([x, x]), lambda T, x: T.softmax(x, -1),
+        lambda T, x: T.log_softmax(x, 0), lambda T, x: x.cumsum(0), lambda T, x: x.cumprod(1),
+        lambda T, x: x.logcumsumexp(0), lambda T, x: x.roll(1, 0), lambda T, x: x.repeat_interleave(2, 1),
+        lambda T, x: x.index_select(1, T.tensor([0])),
+    ],
+)  # fmt: skip
+def test_results_are_contiguous_where_the_input_was_transposed(T, function):
+    y = function(T, T.arange(6.0).reshape(2, 3).t())
+    assert y.is_contiguous() and y.view(-1).tolist() == y.flatten().tolist()
+
+
+def test_hooks_run_with_recording_off_and_return_nothing_after_accumulation(T, x):
+    seen = []
+    handle = (y := x * 2).register_hook(lambda g: seen.append(T.is_grad_enabled()))
+    y.retain_grad()
+    y.sum().backward()
+    handle.remove()
+    y = x * 2
+    y.register_hook(lambda g: seen.append(T.is_grad_enabled()))
+    T.autograd.grad(y.sum(), x, create_graph=True)
+    assert seen == [False, True]
+    x.register_post_accumulate_grad_hook(lambda t: t.grad)
+    with raises("should return None"):
+        x.sum().backward()
+
+
+def test_a_computed_input_of_backward_retains_its_gradient(T, x):
+    y = x * 2
+    z = y.sum()
+    z.backward(inputs=[y], retain_graph=True)
+    assert y.retains_grad and y.grad.tolist() == [1, 1, 1]
+    z.backward()
+    assert y.grad.tolist() == [2, 2, 2] and x.grad.tolist() == [2, 2, 2]
+
+
+@pytest.mark.filterwarnings("ignore:Using backward")
+def test_a_gradient_with_a_graph_grows_and_keeps_it(T, x):
+    (x * x).sum().backward(create_graph=True)
+    g = x.grad
+    (3 * x).sum().backward()
+    assert x.grad is g and g.requires_grad and g.tolist() == [5, 7, 9]
+
+
+@pytest.mark.filterwarnings("ignore:Using backward")
+def test_a_penalty_on_gradients_adds_to_them(T, x):
+    (x * x).sum().backward(create_graph=True)
+    (x.sum() + x.grad.prod()).backward()  # prod needs what .grad was before this sweep adds to it
+    assert x.grad.tolist() == [2 + 1 + 2 * 4 * 6, 4 + 1 + 2 * 2 * 6, 6 + 1 + 2 * 2 * 4]
+
+
+def test_a_view_made_unrecorded_takes_no_gradient(T, x):
+    with T.no_grad():
+        v = x[:2]
+    (v * v).sum().backward()
+    assert v.requires_grad and v.is_leaf and v.grad is None and x.grad is None
+    with raises("not have been used"):
+        T.autograd.grad(v.sum(), v)
+    with T.no_grad():
+        x.mul_(2)
+        assert (v * 1).tolist() == [2, 4]
+    with raises("A view was created in no_grad mode"):
+        v * 1
+
+
+def test_a_view_learns_with_its_base(T):
+    x = T.tensor([1.0, 2.0])
+    v = x[:1]
+    x.requires_grad_()
+    assert v.requires_grad and v.is_leaf
+    x.requires_grad_(False)
+    assert not v.requires_grad
+
+
+def test_parameters_are_copied_without_their_gradients(T, x):
+    net = T.nn.Linear(2, 1)
+    net(T.ones(2)).sum().backward()
+    x.sum().backward()
+    assert copy.deepcopy(net).weight.grad is None and copy.deepcopy(x).grad.tolist() == [1, 1, 1]
+
+
+def test_flags_of_computed_tensors_cannot_be_set(T, x):
+    y = x * 2
+    with raises("leaf variables"):
+        y.requires_grad = True
+    assert y.requires_grad_() is y
+
+
+def test_copying_into_whole_numbers_ends_the_graph(T, x):
+    i = T.zeros(3, dtype=T.int64)
+    i.copy_(x)
+    assert i.tolist() == [1, 2, 3] and not i.requires_grad
+
+
+def test_powers_name_the_shapes_that_do_not_fit(T):
+    with raises("The size of tensor a"):
+        T.ones(3) ** T.ones(2)
+    with raises("non-zero size", IndexError):
+        T.ones(0).kthvalue(1)
+
+
+def test_broadcasting_returns_what_fits_already(T, x):
+    assert T.broadcast_tensors(x, T.ones(()))[0] is x
+
+
+def test_gradients_made_in_inference_mode_are_not_added_to_outside(T, x):
+    with T.inference_mode():
+        x.grad = T.ones(3, dtype=T.float64) * 1
+    with raises("Inplace update to inference tensor"):
+        x.sum().backward()
