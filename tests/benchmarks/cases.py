@@ -264,6 +264,34 @@ def value_start() -> Any:
     return our_module().Value(1.0)
 
 
+# --- proofs of derivatives -------------------------------------------------------------------------------------------
+
+
+def smooth(x: Any) -> Any:
+    """A function of several operations, element by element."""
+    return (x.sin() * x).exp()
+
+
+def proof() -> Timed:
+    """`check_gradients` of it, both orders."""
+    from micrograd_cn.testing import check_gradients
+
+    return Timed(lambda: check_gradients(smooth, (3, 4), max_examples=100))
+
+
+def checks(library: Any) -> Timed:
+    """The same with what PyTorch offers for it: `gradcheck` and `gradgradcheck` at as many points."""
+    points = np.random.default_rng(0).uniform(-4, 4, (100, 3, 4))
+
+    def run() -> None:
+        for point in points:
+            x = library.tensor(point, requires_grad=True)
+            library.autograd.gradcheck(smooth, x)
+            library.autograd.gradgradcheck(smooth, x, atol=1e-3)
+
+    return Timed(run)
+
+
 # --- whole programs --------------------------------------------------------------------------------------------------
 
 
@@ -359,6 +387,15 @@ CASES = [
         )
         for what, start in (("tensors", tensor_start), ("values", value_start))
         for power in (4, 5, 6)
+    ),
+    Case(
+        "proof of both derivatives, 100 examples of 3×4",
+        {
+            OURS: proof,
+            **{f"gradcheck of {who}": lambda load=load: checks(load()) for who, load in LIBRARIES.items()},
+        },
+        {"gradcheck of PyTorch": Bound(ratio=1.0)},
+        rounds=5,
     ),
     Case(
         "import",
