@@ -113,8 +113,8 @@ class View:
         if self.origin is not None and base._node is not None and cell[0] > self.seen:
             raise self.refusal("and its base or another view of its base has been")
         lost = view._node is None or isinstance(view._node, Nowhere)
-        if self.origin is None and cell[0 if lost and base._node is not None else 2] > self.seen:
-            self.seen = max(cell[0], cell[2])
+        if self.origin is None and base._node is not None and cell[0] > self.seen:
+            self.seen = cell[0]
             before, mode.grad = mode.grad, True
             try:
                 view._move(_retrace(self.steps, base)._node)

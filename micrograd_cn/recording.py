@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from micrograd_cn import dtypes, engine
+from micrograd_cn import dtypes
 from micrograd_cn.engine import Face, Node, mode, next_number
 from micrograd_cn.ops.reduction import sum as _sum
 from micrograd_cn.ops.table import Plan, Primitive
@@ -124,13 +124,11 @@ class Leaf(ArrayNode):
             array = gradient if gradient.__class__ is _ndarray else np.asarray(gradient)
             # A view, or an array that another tensor's gradient may be too, must not be written by either.
             tensor._grad = wrap(array.copy() if shared or array.base is not None else array)
-        elif before._node is not None:
-            before._array = np.asarray(before._array + gradient)  # what its graph has kept stays as it is
         else:
             if before._cell is None:
                 before._check_change(None, False)
             before._array += gradient
-            engine.written(before._cell)
+            before._wrote()
         if self.after:
             for hook in list(self.after.values()):
                 if (answer := hook(tensor)) is not None and answer is not tensor:

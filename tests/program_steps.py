@@ -21,14 +21,14 @@ def _each(template: str, names: str) -> list[str]:
 VALUES = {
     "arithmetic": (10, [
         *_each("{a} @ {b}", "+ - *"), "{a} / ({b} * {b} + 1)", "{n} - {a}", "{n} / ({a} * {a} + 1)", "{a} * {n}",
-        "{a} ** 2", "-{a}", "({a} * {a} + 1) ** {b}.tanh()", "{n} ** {a}.tanh()", "{a} % 0.7",
+        "{a} ** 2", "-{a}", "({a} * {a} + 1) ** {b}.tanh()", "1.5 ** {a}.tanh()", "{a} % 0.7",
         "T.addcmul({a}, {b}, {c}, value=0.5)", "T.addcdiv({a}, {b}, {c} * {c} + 1)", "T.lerp({a}, {b}, {c})",
         *_each("T.@({a}, {b})", "maximum minimum fmax hypot logaddexp"), "T.atan2({a}, {b} * {b} + 1)",
         "T.where({a}.detach() > 0.3, {a}, {b})", "T.where({a}.detach() > {b}.detach(), {a}, {n})",
         "T.xlogy({a}, {b} * {b} + 1)", "T.fmod({a}, 0.7)",
     ]),
     "elementwise": (10, [
-        *_each("{a}.@()", "sin cos tanh sigmoid relu abs erf atan asinh sinc neg square sign floor frac"),
+        *_each("{a}.@()", "sin cos tanh sigmoid relu abs erf atan asinh sinc neg square"),
         *_each("({a} * {a} + 1).@()", "log sqrt rsqrt reciprocal log1p lgamma digamma"),
         *_each("{a}.tanh().@()", "exp sinh cosh expm1 tan"), "({a}.tanh() * 0.9).atanh()", "({a}.tanh() * 0.9).asin()",
         "{a}.clamp(-0.9, 0.8)", "{a}.clamp(min={b})", "{a}.masked_fill({a}.detach() > 0.4, {n})", "{a}.nan_to_num()",
@@ -38,7 +38,7 @@ VALUES = {
     ]),
     "reductions": (8, [
         "{a}.sum()", "{a}.mean()", "{a}.var()", "{a}.norm()", "{a}.max()", "{a}.min()", "{a}.amax()",
-        *_each("{a}.@({d})", "sum mean amax amin logsumexp prod cumsum cumprod logcumsumexp argmax nansum"),
+        *_each("{a}.@({d})", "sum mean amax amin logsumexp prod cumsum cumprod logcumsumexp nansum"),
         *_each("{a}.@({d}, keepdim=True)", "sum mean amax logsumexp prod"),
         *_each("{a}.@({d})[0]", "max min cummax cummin"), *_each("({a} * 1).@({d})[0]", "median mode"),
         "{a}.min({d}).values", "{a}.aminmax(dim={d})[1]", "{a}.var({d}, correction=0)", "{a}.std({d}, correction=0)",
@@ -48,7 +48,7 @@ VALUES = {
     ]),
     "sorting": (4, [
         "{a}.sort({d})[0]", "{a}.sort({d}, descending=True).values", "{a}.topk(1, {d})[0]",
-        "({a} * 1).kthvalue(1, {d})[0]", "{a}.argsort(dim={d}, stable=True)",
+        "{a}.argsort(dim={d}, stable=True)",
         "{a}.gather({d}, {a}.argsort(dim={d}, stable=True))", "{a}.topk(1, {d}, largest=False).values", "{a}.msort()",
         "{a}.detach().unique().sum()",
     ]),
@@ -118,8 +118,8 @@ VALUES = {
     ]),
     "leaves": (4, [
         "{a}.detach()", "unnoticed({a}.clone())", "moved({a}.detach().clone().requires_grad_())",
-        "{a}.detach().clone().requires_grad_()", "{a}.data", "copy.deepcopy({a})", "copy.copy({l})", "T.ones(2, 3)",
-        "T.zeros(3, requires_grad=True)", "T.zeros_like({a})", "T.ones_like({a}, requires_grad=True)",
+        "{a}.detach().clone().requires_grad_()", "{a}.data.clone()", "copy.deepcopy({a})", "copy.copy({l})",
+        "T.ones(2, 3)", "T.zeros(3, requires_grad=True)", "T.zeros_like({a})", "T.ones_like({a}, requires_grad=True)",
         "T.nn.Parameter({a}.detach())", "{l}.grad", "{q}.grad", "net.weight", "net.bias",
         "T.tensor(({a}.detach() + 0).tolist())", "T.as_tensor({a})", "T.from_numpy(({a}.detach() + 0).numpy())",
     ]),
@@ -152,8 +152,8 @@ CHANGES = {
     ]),
     "assignment": (8, [
         *["{a}[{x}] = {n}"] * 2, *["{a}[{x}] = {b}.sum()"] * 2, "{a}[{x}] = {a}[{x}] * {n}", *["{a}[{x}] *= {n}"] * 2,
-        "{a}[{x}] += {b}.mean()", "{a}[{x}].mul_({n})", "{a}[{x}] = {b}", "{a}[{x}].copy_({b})", "{a}[{j}] = {n}",
-        "{a}[{j}] = {b}.sum()", "{a}[{j}] *= {n}", "{a}[{j}] = {a}[{j}].sin()", "{a}[{x}][{x}] = {n}",
+        "{a}[{x}] += {b}.mean()", "{a}[{x}].mul_({n})", "{a}[{x}] = {b}.clone()", "{a}[{x}].copy_({b}.clone())",
+        "{a}[{j}] = {n}", "{a}[{j}] = {b}.sum()", "{a}[{j}] *= {n}", "{a}[{j}] = {a}[{j}].sin()", "{a}[{x}][{x}] = {n}",
         "{a}.view(-1).index_put_((T.tensor([0]),), {b}.mean(), accumulate=True)",
         "{a}[{a}.detach() > 0.3] = {b}.sum()", "{a}[{x}].zero_()",
     ]),
@@ -175,11 +175,11 @@ CHANGES = {
         "{l}.grad.zero_()", "{l}.grad = {l}.detach().clone()", "{q}.grad = None",
     ]),
     "types in place": (1, [
-        "{t}.add_(1)", "{t} += {a}", "{t}.mul_({n})", "{t}.copy_({a})", "{t}[:1] = {n}", "{t}.fill_({n})",
-        "{t}.requires_grad_()", "{t}.zero_()", "{a}.add_({t})", "{a}.copy_({t})",
+        "{t}.add_(1)", "{t} += {a}.clone()", "{t}.mul_({n})", "{t}.copy_({a}.clone())", "{t}[:1] = {n}",
+        "{t}.fill_({n})", "{t}.requires_grad_()", "{t}.zero_()", "{a}.add_({t}.clone())", "{a}.copy_({t}.clone())",
     ]),
     "flags": (4, [
-        "{f}.requires_grad_()", "{f}.requires_grad = True", "{f}.detach_()", "{a}.detach().mul_({n})",
+        "{f}.requires_grad_()", "{f}.requires_grad = True", "{a}.detach().mul_({n})",
         "T.set_grad_enabled(False)", *["T.set_grad_enabled(True)"] * 3, "del {a}", "{a}.detach().zero_()",
     ]),
     "training": (6, [
@@ -203,7 +203,7 @@ AROUND = (
 # Steps with one of these take nothing before them: PyTorch has peculiarities of its own there.
 ALONE = (
     "T.set_grad", "del ", ".data = ", "T.ones", "T.zeros", "copy", "T.tensor(", "T.as_tensor", "T.from_numpy",
-    "Parameter", "requires_grad", "detach_",
+    "Parameter", "requires_grad",
 )  # fmt: skip
 
 NUMBERS = ("0.5", "-1.5", "2.0", "0.25", "-0.7", "1", "0")

@@ -20,6 +20,7 @@ import sys
 import warnings
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,12 +88,12 @@ ON_PURPOSE = {
     "expanded memory is not written element by element": ("", "more than one element of the written-to"),
     "PyTorch looks into empty expanded memory": ("setStorage", "Error"),
     "indices are checked for empty tensors, too": (r"\A(?!IndexError)", "out of bounds for dimension"),
+    "a view made unrecorded is refused before its index is looked at": ("IndexError", "A view was created in"),
     "PyTorch breaks": ("INTERNAL ASSERT FAILED|ZeroTensors are immutable", FINE),
     "PyTorch has no second derivative there": ("derivative for .* is not implemented", FINE),
     "what is written may overlap with an operand": ("some elements of the input tensor and the written-to", FINE),
     "einsum keeps all its inputs": (FINE, "EinsumBackward0 saved it"),
     "a leaf may become the result of a change in place": ("moved into the graph interior", FINE),
-    "what was saved may be detached in place": ("saved tensor that has been detached", FINE),
     "what keeps nothing can be swept twice": ("second time", FINE),
 }
 # Functions whose gradient depends on the input only where it jumps, and gradients that are numbers.
@@ -107,6 +108,10 @@ def on_purpose(theirs: Outcome, ours: Outcome, lines: list[str]) -> bool:
     if not a + b:
         flat = theirs.learning != ours.learning and any(map(FLAT.search, lines))  # PyTorch's zeros may have a graph
         return flat or theirs.contiguous is not ours.contiguous  # memory formats are not kept
+    if not b and "leaf Variable" in a and re.search(r"\[(\.\.\.|\(\))\] \+= ", lines[-1]):
+        return True  # PyTorch assigns the sum to the whole of a view as if that were a leaf, since its base has changed
+    if not a and MODIFIED in b and any(re.search(r"= t\d+\.grad", line) for line in lines):
+        return True  # a gradient that is in a graph itself grows here share by share
     if not b and re.search("created in (no_grad|inference) mode", a) and SWEEPS.search(lines[-1]):
         return True  # PyTorch had saved a view that was made unrecorded, and cannot follow it
     return any(re.search(one, a) and re.search(other, b) for one, other in ON_PURPOSE.values())
@@ -349,7 +354,8 @@ def difference(lines: list[str]) -> str | None:
     import micrograd_cn
 
     theirs, ours = run(lines, torch), run(lines, micrograd_cn)
-    if any(b.error is None and MODIFIED in str(a) for a, b in zip(theirs[0], ours[0], strict=True)):
+    copies = any(b.error is None and MODIFIED in str(a) for a, b in zip(theirs[0], ours[0], strict=True))
+    if copies:
         # A rule here may need less than PyTorch keeps. Its gradient must be what PyTorch finds from copies of that.
         theirs = run(lines, torch, around=torch.autograd.graph.allow_mutation_on_saved_tensors)
     for n, (a, b) in enumerate(zip(theirs[0], ours[0], strict=True)):
@@ -359,7 +365,21 @@ def difference(lines: list[str]) -> str | None:
             return _told(lines[n], str(a) or "no error", str(b) or "no error")
     refused = any(map(_broke, theirs[0]))
     half_done = [f"{line.split(' = ')[0].split()[-1]}'" for line in lines if "grad" in line] + ["grad", "hook"]
-    wrong = [what for what in differing(theirs[1], ours[1]) if not (refused and any(s in what for s in half_done))]
+    if any(re.search(r"= t\d+\.grad", line) for line in lines):
+        half_done += ["value"]  # there may be views of it
+    powers = any("prod(" in line for line in lines)
+
+    def counts(what: str) -> bool:
+        """Whether the libraries have to agree on it."""
+        if refused and any(s in what for s in half_done):
+            return False
+        if copies:  # the memory that they take the place of is no longer shared
+            return what.endswith(".grad") and theirs[1][what] is not None
+        if "hook" in what:  # PyTorch's second derivative of a product goes through the result, and its hooks
+            return not powers
+        return not what.endswith("requires grad") or ours[1][what.split()[0]].any()  # zeros may have a graph or not
+
+    wrong = list(filter(counts, differing(theirs[1], ours[1])))
     if not wrong:
         return None
     moved = differing(theirs[1], run(lines, torch, 1e-11)[1], 1e-7)
@@ -371,9 +391,8 @@ def difference(lines: list[str]) -> str | None:
 
 def _broke(outcome: Outcome) -> bool:
     """Whether a sweep broke off half-way: the order in which each library goes decides which gradients are done."""
-    return any(
-        s in str(outcome) for s in ("second time", MODIFIED, "hooks should return", "created in", "has been detached")
-    )
+    said = str(outcome)
+    return any(s in said for s in (MODIFIED, "second time", "hooks should", "created in", "derivative for"))
 
 
 def _told(what: str, theirs: Any, ours: Any) -> str:
@@ -453,14 +472,22 @@ def main() -> int:
     end, size = options.first + options.count, 100
     chunks = [range(n, min(n + size, end)) for n in range(options.first, end, size)]
     lines = failures = 0
-    with ProcessPoolExecutor(options.processes) as pool, tqdm(total=options.count, unit=" programs") as bar:
-        results = pool.map(functools.partial(_failures, options.seed), chunks)
-        for chunk, (count, found) in zip(chunks, results, strict=True):
-            lines, failures = lines + count, failures + len(found)
-            for number, text in found:
-                bar.write(f"--- program {number} of seed {options.seed}\n{text}\n", sys.stdout)
-            bar.update(len(chunk))
-    print(f"{options.count} programs of {lines / options.count:.1f} lines, {failures} differ")
+    crashed = 0
+    with tqdm(total=options.count, unit=" programs") as bar:
+        while chunks:
+            with ProcessPoolExecutor(options.processes) as pool, contextlib.suppress(BrokenProcessPool):
+                for count, found in pool.map(functools.partial(_failures, options.seed), chunks):
+                    lines, failures = lines + count, failures + len(found)
+                    for number, text in found:
+                        bar.write(f"--- program {number} of seed {options.seed}\n{text}\n", sys.stdout)
+                    bar.update(len(chunks.pop(0)))
+            if chunks:  # PyTorch has crashed its process in one of them
+                bar.write(f"--- a process crashed within programs {chunks[0]}", sys.stdout)
+                crashed += len(chunks.pop(0))
+    done = options.count - crashed
+    print(
+        f"{done} programs of {lines / max(done, 1):.1f} lines, {failures} differ, {crashed} not compared after a crash"
+    )
     return failures > 0
 
 

@@ -185,3 +185,54 @@ def test_gradients_made_in_inference_mode_are_not_added_to_outside(T, x):
         x.grad = T.ones(3, dtype=T.float64) * 1
     with raises("Inplace update to inference tensor"):
         x.sum().backward()
+
+
+def test_a_gradient_grows_in_its_memory_even_if_it_has_a_graph(T):
+    x = T.tensor(1.5, dtype=T.float64, requires_grad=True)
+    (x * x).backward(create_graph=True)
+    view = x.grad.view(1)
+    (x * 2).backward()
+    assert view.tolist() == [5.0] and x.grad.item() == 5.0
+
+
+def test_a_gradient_made_in_inference_mode_grows_there(T):
+    x = T.tensor(1.5, dtype=T.float64, requires_grad=True)
+    y = x * 2
+    with T.inference_mode():
+        x.grad = T.tensor(3.0, dtype=T.float64).clone()
+        y.backward()
+    assert x.grad.item() == 5.0
+
+
+def test_a_view_written_unrecorded_stands_at_a_new_place_in_the_graph(T, x):
+    base = x * 1
+    view = base[1:]
+    y = view.sin().sum()
+    view.detach().mul_(1)
+    (g,) = T.autograd.grad(y, view, allow_unused=True)
+    assert g is None
+    T.autograd.grad(view.sum(), x)
+
+
+def test_what_is_gathered_from_nothing_is_no_view(T, x):
+    with T.no_grad():
+        y = x[3:].gather(0, T.zeros(0, dtype=T.int64))
+    assert y.shape == (0,) and not y.requires_grad
+
+
+def test_relu_keeps_the_sign_of_zero(T):
+    zeros = T.tensor([-0.0, 0.0, -0.0])
+    assert T.signbit(T.relu(zeros)).tolist() == [True, False, True]
+
+
+def test_only_tensors_get_dimensions(T):
+    for function in (T.atleast_1d, T.atleast_2d, T.atleast_3d):
+        with raises("", TypeError):
+            function(None)
+
+
+def test_expanded_memory_is_not_read_beyond_its_end(T):
+    x = T.tensor(1.5).broadcast_to((2,)).detach()
+    with raises("storage"):
+        x.as_strided((2,), (1,))
+    assert x.as_strided((2,), (0,)).tolist() == [1.5, 1.5]

@@ -161,7 +161,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     https://pytorch.org/docs/stable/generated/torch.gather.html
     """
     if 0 in index.shape:
-        return view(view(input, (-1,))[:0], tuple(index.shape))
+        return view(view(input, (-1,))[:0], tuple(index.shape)).clone()
     if not input.shape and len(index.shape) == 1:
         input = view(input, (1,))
     return pick_along(input, along(index, dim, tuple(input.shape)))

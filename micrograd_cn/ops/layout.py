@@ -79,9 +79,10 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
 
 def _each(tensors: tuple[Any, ...], lift: Callable[[Any], Any]) -> Any:
     """``lift`` of the one tensor, or of all of several (or of a list) in a tuple."""
-    if len(tensors) == 1 and not isinstance(tensors[0], (list, tuple)):
-        return lift(tensors[0])
-    return tuple(lift(x) for x in (tensors[0] if len(tensors) == 1 else tensors))
+    several = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    for x in several:
+        need(hasattr(x, "shape"), f"expected tensors, but got {type(x).__name__}", TypeError)
+    return lift(tensors[0]) if several is tensors and len(tensors) == 1 else tuple(map(lift, several))
 
 
 def atleast_1d(*tensors: Any) -> Any:

@@ -59,7 +59,7 @@ def _relu_rule(g: Any, out: Any) -> Any:
 @numeric(_relu_rule, symbol="ReLU", domain=((0.1, 2.0),))
 def relu(x: Any) -> Any:
     """``max(x, 0)``; its derivative at 0 is 0. Nair and Hinton, 2010."""
-    return np.maximum(x, _ZEROS.get(x.dtype, 0))
+    return np.maximum(_ZEROS.get(x.dtype, 0), x)  # of two zeros the second: -0 stays
 
 
 @activation(

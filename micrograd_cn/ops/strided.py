@@ -48,10 +48,10 @@ def _strided(x: Any, size: Sequence[int], stride: Sequence[int], offset: int) ->
     asked = f"sizes {list(size)}, strides {list(stride)} and storage offset {offset}"
     fits = len(size) == len(stride) and min((*size, *stride, offset), default=0) >= 0
     need(fits, f"as_strided: {asked} are not possible")
-    fits = 0 in size or last < x.size
-    need(fits, f"setStorage: {asked} need {last + 1} elements, but the storage has {x.size}")
     flat = x.reshape(-1)
-    return _as_strided(flat[min(offset, x.size) :], size, [s * flat.itemsize for s in stride])
+    stored = x.size if flat.strides[0] else 1  # of an expanded tensor
+    need(0 in size or last < stored, f"setStorage: {asked} need {last + 1} elements, but the storage has {stored}")
+    return _as_strided(flat[min(offset, x.size) :], size, [s * flat.strides[0] for s in stride])
 
 
 def _strided_rule(g: Any, shape: tuple[int, ...], size: Any, stride: Any, storage_offset: int) -> Any:
