@@ -218,7 +218,7 @@ class Tensor(Conversions):
             need(requires_grad, "you can only change requires_grad flags of leaf variables; use var.detach() instead")
         elif not requires_grad:
             self._node = None
-        elif node is None:
+        elif node is None or isinstance(node, Nowhere):
             what = "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
             need(self._cell is not None or mode.inference, what)
             self._node = Leaf(self)

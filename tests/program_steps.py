@@ -47,10 +47,8 @@ VALUES = {
         "{a}.logsumexp({d}, keepdim=True)", "{a}.trace()",
     ]),
     "sorting": (4, [
-        "{a}.sort({d})[0]", "{a}.sort({d}, descending=True).values", "{a}.topk(1, {d})[0]",
-        "{a}.argsort(dim={d}, stable=True)",
-        "{a}.gather({d}, {a}.argsort(dim={d}, stable=True))", "{a}.topk(1, {d}, largest=False).values", "{a}.msort()",
-        "{a}.detach().unique().sum()",
+        "{a}.sort({d})[0]", "{a}.sort({d}, descending=True).values", "{a}.msort()",
+        "{a}.gather({d}, {a}.argsort(dim={d}, stable=True))",
     ]),
     "views": (12, [
         "{a}.view(-1)", "{a}.reshape(-1)", "{a}.flatten()", "{a}.ravel()", "{a}.unsqueeze({d})", "{a}.squeeze()",
@@ -137,7 +135,7 @@ VALUES = {
 CHANGES = {
     "in place": (12, [
         *_each("{a}.@_()", "sin tanh exp sigmoid relu neg abs zero square"),
-        *_each("{a}.@_({s}.clone())", "add sub mul copy atan2 add sub mul copy"),
+        *_each("{a}.@_({s}.clone())", "add sub mul copy add sub mul copy"),
         "{a}.div_({s}.clone() * {s}.clone() + 1)", "{a} += {s}.clone()", "{a} *= {n}", "{a} -= {s}.clone()",
         *_each("{a}.@_({n})", "add mul fill div"), "{a}.clamp_(-1, 1)", "{a}.masked_fill_({a}.detach() > 0.4, {n})",
         "{a}.addcmul_({s}.clone(), {r}.clone())", "{a}.pow_(2)", "{a}.mul_({a})", "{a}.add_({a})",
@@ -147,7 +145,7 @@ CHANGES = {
         "{a}.index_copy_({d}, T.tensor([0]), {a}.narrow({d}, -1, 1).clone())",
         "{a}.masked_scatter_({a}.detach() > 0.2, {a} * 2)", "{a}.scatter_({d}, T.zeros_like({a}, dtype=T.int64), {n})",
         "{a}.cumsum_({d})", "{a}.tril_()", F + "relu({a}, inplace=True)", F + "leaky_relu({a}, 0.1, inplace=True)",
-        "{a}.hypot_({s}.clone())", "{a}.reciprocal_().tanh_()", "{a}.squeeze().mul_({n})", "{a}.view(-1)[-1:].sin_()",
+        "{a}.hypot_({s}.clone())", "{a}.squeeze().mul_({n})", "{a}.view(-1)[-1:].sin_()",
         "{a}.diagonal().mul_({n})", "{a}.transpose(0, -1).add_({n})",
     ]),
     "assignment": (8, [

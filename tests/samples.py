@@ -136,7 +136,9 @@ _WINDOWS = (
     pooling.Window((3,), (2,), (1,), (1,), (6,), (4,)),
     pooling.Window((2, 3), (1, 2), (0, 1), (2, 1), (4, 4), (2, 2)),
     pooling.Window((2,), (3,), (0,), (1,), (7,), (2,)),
+    pooling.Window((9,), (2,), (4,), (1,), (4,), (2,)),  # wider than the input
 )
+_NONE = np.zeros(0, np.int64)
 # A row of the matrix is empty, a column is used twice.
 _LINKS = pooling.Links(np.array([2, 0, 2, 3]), np.array([1, 1, 0, 2]), (4, 3), np.array([0.5, 2.0, -1.0, 3.0]))
 
@@ -309,6 +311,7 @@ STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     "linked": _plain(
         ((3,), _LINKS, 0), ((2, 3, 2), _LINKS, 1), ((2, 4), _LINKS.T, 1),
         ((3, 2), pooling.Links(np.arange(4), np.array([2, 0, 0, 1]), (4, 3)), 0),
+        ((2, 3), pooling.Links(_NONE, _NONE, (4, 3)), 1), ((2, 0), pooling.Links(_NONE, _NONE, (4, 0)), 1),
     ),
     "padded": _plain(((2, 3), (slice(0, 2), slice(1, 4)), (2, 6), 1.5), ((), (), (), 0)),
     "window_mean": _plain(*(((2, *w.sizes), w, 2 + np.arange(w.out[-1])) for w in _WINDOWS)),

@@ -236,3 +236,36 @@ def test_expanded_memory_is_not_read_beyond_its_end(T):
     with raises("storage"):
         x.as_strided((2,), (1,))
     assert x.as_strided((2,), (0,)).tolist() == [1.5, 1.5]
+
+
+@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
+def test_the_second_derivative_at_the_kink_is_zero(T, name):
+    x = T.zeros(1, requires_grad=True)
+    (g,) = T.autograd.grad(getattr(T.nn.functional, name)(x).sum(), x, create_graph=True)
+    (h,) = T.autograd.grad(g.sum(), x)
+    assert h.item() == 0
+
+
+def test_nan_has_no_factor_and_is_its_own_mode(T):
+    nan = float("nan")
+    with raises("cholesky"):
+        T.linalg.cholesky(T.full((2, 2), nan))
+    assert T.tensor([nan, nan]).mode(-1).indices.item() == 0
+    assert T.tensor([2.0, nan, 1.0, nan]).mode(-1).values.item() == 1
+
+
+def test_a_gradient_keeps_only_what_it_is_differentiated_by(T):
+    x, y = T.tensor([2.0]), T.tensor([3.0], requires_grad=True)
+    (g,) = T.autograd.grad(T.xlogy(x, y).sum(), y, create_graph=True)
+    x.add_(1)  # the gradient 2 / y has nothing more to do with it
+    g.backward()
+    assert y.grad.item() == pytest.approx(-2 / 9)
+
+
+def test_a_view_made_unrecorded_may_be_made_a_leaf_of_its_own(T, x):
+    y = x * 2
+    with T.no_grad():
+        view = y[...]
+    view.requires_grad_()
+    view.sum().backward()
+    assert view.grad.tolist() == [1, 1, 1]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.ops.elementwise import elementwise, floating, only_floats, pow, where
+from micrograd_cn.ops.elementwise import elementwise, floating, only_floats, over, pow, where
 from micrograd_cn.ops.shape import need
 from micrograd_cn.ops.table import composed, hidden
 
@@ -18,26 +18,24 @@ from micrograd_cn.ops.table import composed, hidden
 
 
 @floating(
-    lambda g, x, out: g * np.where(x == 0, 0, out / np.where(x == 0, 1, x)), lambda g: np.zeros_like(g),
-    runs=np.copysign,
+    lambda g, x, out: g * over(out, x), lambda g: np.zeros_like(g), runs=np.copysign,
 )  # fmt: skip
 def copysign(x: Any, y: Any) -> Any:
     """``|x|`` with the sign of ``y``."""
 
 
-@elementwise(None, numpy=(np.signbit,))
+@elementwise(None, runs=np.signbit)
 def signbit(x: Any) -> Any:
     """True for numbers below 0, and for -0.0."""
-    return np.signbit(x) if x.dtype.kind == "f" else x < 0
 
 
 @elementwise(None, None, dtypes="same", numpy=(np.heaviside,))
 def heaviside(x: Any, values: Any) -> Any:
     """0 below 0, 1 above, and ``values`` at 0."""
-    return np.where(x == 0, values, np.where(x > 0, 1, x < 0)).astype(x.dtype) * (x >= 0)
+    return np.where(x == 0, values, x > 0).astype(x.dtype)
 
 
-@only_floats(lambda g, x, y: np.where(x == y, 0, g), lambda g: np.zeros_like(g), runs=np.nextafter)
+@only_floats(lambda g: g, lambda g: np.zeros_like(g), runs=np.nextafter)
 def nextafter(x: Any, y: Any) -> Any:
     """The number next to ``x`` in the direction of ``y``."""
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd_cn.ops.elementwise import over
 from micrograd_cn.ops.shape import need
 from micrograd_cn.ops.table import primitive
 
@@ -67,7 +68,7 @@ def solved(x: Any, y: Any) -> Any:
 
 
 def _as_matrix(g: Any) -> Any:
-    return np.expand_dims(np.expand_dims(g, -1), -1)
+    return g[..., None, None]
 
 
 def _determinant_rule(g: Any, x: Any) -> Any:
@@ -82,7 +83,7 @@ def determinant(x: Any) -> Any:
 
 def _cofactors_rule(g: Any, x: Any) -> Any:
     inverted = turned(inverse(x))
-    inner = _as_matrix(np.sum(np.sum(g * inverted, axis=-1), axis=-1))
+    inner = _as_matrix(np.sum(g * inverted, axis=(-2, -1)))
     return _as_matrix(determinant(x)) * (inner * inverted - inverted @ turned(g) @ inverted)
 
 
@@ -129,7 +130,9 @@ def _cholesky_rule(g: Any, out: Any) -> Any:
 @primitive(_cholesky_rule, name="linalg_cholesky")
 def lower_factor(x: Any) -> Any:
     """The lower triangular ``l`` with ``l @ l.mT = x`` for symmetric positive definite matrices."""
-    return _solved("linalg.cholesky", np.linalg.cholesky, x)
+    out = _solved("linalg.cholesky", np.linalg.cholesky, x)
+    need(not np.isnan(out).any(), "linalg.cholesky: the input holds NaN, so it is not positive-definite", LinAlgError)
+    return out
 
 
 def _exponential_rule(g: Any, x: Any) -> Any:
@@ -161,11 +164,6 @@ def _apart(flat: Any, *shapes: Shape) -> list[Any]:
     return [x.reshape((*x.shape[:-1], *s)) for x, s in zip(cut, shapes, strict=True)]
 
 
-def _safe(x: Any) -> Any:
-    """``1 / x``, and 0 where ``x`` is 0."""
-    return np.where(x == 0, 0, 1 / np.where(x == 0, 1, x))
-
-
 def _diagonal(x: Any) -> Any:
     """Vectors on the diagonals of matrices."""
     return np.where(np.eye(x.shape[-1], dtype=bool), np.expand_dims(x, -2), 0)
@@ -179,7 +177,7 @@ def _eigen_rule(g: Any, out: Any, shape: Shape) -> Any:
     shapes = shape[-1:], shape[-2:]
     (gw, gv), (w, v) = _apart(g, *shapes), _apart(out, *shapes)
     turn = turned(v) @ gv
-    return v @ (_diagonal(gw) + (turn - turned(turn)) / 2 * _safe(_differences(w))) @ turned(v)
+    return v @ (_diagonal(gw) + over((turn - turned(turn)) / 2, _differences(w))) @ turned(v)
 
 
 @primitive(_eigen_rule, name="linalg_eigh")
@@ -211,12 +209,12 @@ def _singular_shapes(shape: Shape) -> tuple[Shape, ...]:
 
 def _singular_rule(g: Any, out: Any, shape: Shape) -> Any:
     (gu, gs, gvh), (u, s, vh) = (_apart(x, *_singular_shapes(shape)) for x in (g, out))
-    gaps = _safe(_differences(s * s))
+    gaps = over(1, _differences(s * s))
     left, right = turned(u) @ gu, vh @ turned(gvh)
     row, column = np.expand_dims(s, -2), np.expand_dims(s, -1)
     core = _diagonal(gs) + (left - turned(left)) * gaps * row + column * ((right - turned(right)) * gaps)
     # What turns the vectors out of the space that they span.
-    outside = (gu - u @ left) * _safe(row) @ vh + u @ (_safe(column) * (gvh - turned(right) @ vh))
+    outside = over(gu - u @ left, row) @ vh + u @ over(gvh - turned(right) @ vh, column)
     return u @ core @ vh + outside
 
 

@@ -25,6 +25,11 @@ floating = functools.partial(primitive, elementwise=True, dtypes="float")
 only_floats = functools.partial(primitive, elementwise=True, dtypes="float_only")
 
 
+def over(x: Any, y: Any, limit: float = 0) -> Any:
+    """``x / y``, and ``limit`` where ``y`` is 0, with finite derivatives there."""
+    return np.where(y == 0, limit, x / np.where(y == 0, 1, y))
+
+
 # --- arithmetic -----------------------------------------------------------------------------------------------
 
 

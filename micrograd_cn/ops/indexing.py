@@ -172,7 +172,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     """``input`` at ``indices`` along ``dim`` (the flattened input for None), all other dimensions in step."""
     indices = whole_numbers(indices, "take_along_dim")
     if dim is None:
-        return gather(view(input, (-1,)), 0, indices.reshape(-1))
+        return gather(view(input, (-1,)), 0, indices.ravel())
     found = f"{len(input.shape)} dimensions for input, and {indices.ndim} dimensions for indices"
     said = f"input and indices should have the same number of dimensions, but got {found}"
     need(indices.ndim == len(input.shape), f"torch.take_along_dim(): {said}")
@@ -182,7 +182,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     for i, (a, b) in enumerate(zip(*lengths, strict=True)):
         if i != dim:
             lengths[0][i] = lengths[1][i] = b if a == 1 else a
-    return gather(expand(input, tuple(lengths[0])), dim, np.broadcast_to(indices % max(n, 1), tuple(lengths[1])))
+    return gather(expand(input, tuple(lengths[0])), dim, np.broadcast_to(indices % n, tuple(lengths[1])))
 
 
 @composed

@@ -66,10 +66,14 @@ def broadcast_to(input: Any, size: Sequence[int]) -> Any:
     return expand(input, sizes((size,)))
 
 
+def _tensors(found: Sequence[Any]) -> None:
+    for x in found:
+        need(hasattr(x, "shape"), f"expected tensors, but got {type(x).__name__}", TypeError)
+
+
 def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
     """Tensors broadcast to their common shape, without copies."""
-    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
-        tensors = tuple(tensors[0])
+    _tensors(tensors)
     shape = common_shape(*(tuple(x.shape) for x in tensors))
     return tuple(x if tuple(x.shape) == shape else expand(x, shape) for x in tensors)
 
@@ -80,8 +84,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
 def _each(tensors: tuple[Any, ...], lift: Callable[[Any], Any]) -> Any:
     """``lift`` of the one tensor, or of all of several (or of a list) in a tuple."""
     several = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    for x in several:
-        need(hasattr(x, "shape"), f"expected tensors, but got {type(x).__name__}", TypeError)
+    _tensors(several)
     return lift(tensors[0]) if several is tensors and len(tensors) == 1 else tuple(map(lift, several))
 
 
@@ -179,7 +182,7 @@ def rot90(input: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
 
 def block_diag(*tensors: Any) -> Any:
     """Matrices (vectors as rows, numbers as 1 × 1) one after the other on the diagonal, zero elsewhere."""
-    tensors = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    _tensors(tensors)
     dims = [len(x.shape) for x in tensors]
     need(max(dims) < 3, f"torch.block_diag: Input tensors must have 2 or fewer dimensions, got {dims}")
     blocks = atleast_2d(tensors)

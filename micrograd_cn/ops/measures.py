@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from micrograd_cn.ops.extremes import return_type
 from micrograd_cn.ops.reduction import vector_norm
-from micrograd_cn.ops.shape import axis_index, narrow, need, unsqueeze, view
+from micrograd_cn.ops.shape import axis_index, axis_length, narrow, need, unsqueeze, view
 from micrograd_cn.ops.table import composed
 
 # --- distances -------------------------------------------------------------------------------------------------------
@@ -46,14 +45,14 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
 
 def _trapezoids(name: str, y: Any, x: Any, dx: float, dim: int) -> Any:
     """Twice the areas between neighbours along ``dim``."""
-    dim = axis_index(dim, len(y.shape))
-    n = y.shape[dim] if y.shape else 0
-    pairs = (narrow(y, dim, 1, n - 1) + narrow(y, dim, 0, n - 1)) if n > 1 else narrow(y, dim, 0, 0)
+    need(y.shape, f"{name}(): Dimension specified as {dim} but tensor has no dimensions", IndexError)
+    dim, n = axis_length(y, dim)
+    steps = max(n - 1, 0)
+    pairs = narrow(y, dim, n - steps, steps) + narrow(y, dim, 0, steps)
     if x is None:
         return pairs * dx
-    fits = not x.shape or x.shape[-1 if len(x.shape) == 1 else dim - len(y.shape)] == n
-    need(fits, f"{name}(): There must be one `x` value for each sample point, got {list(x.shape)} for {n}")
     if len(x.shape) == 1:
+        need(len(x) == n, f"{name}(): There must be one `x` value for each sample point, got {len(x)} for {n}")
         x = view(x, (-1,) + (1,) * (len(y.shape) - dim - 1))
     elif len(x.shape) < len(y.shape):
         x = view(x, (1,) * (len(y.shape) - len(x.shape)) + tuple(x.shape))
@@ -80,9 +79,8 @@ _HISTOGRAM = return_type("histogram", "hist bin_edges")
 def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     """How many elements fall into each of ``bins`` equal intervals from ``min`` to ``max`` (of the data, if equal)."""
     x = input._raw
-    fits = bins > 0 and -math.inf < min <= max < math.inf
-    need(fits, f"torch.histc(): bins must be > 0 and min <= max finite, got {bins=}, {min=} and {max=}")
-    bounds = (min, max) if min != max else (x.min(), x.max()) if x.size else (0, 1)
+    need(bins > 0 and min <= max, f"torch.histc(): bins must be > 0 and min <= max, got {bins=}, {min=} and {max=}")
+    bounds = (x.min(), x.max()) if min == max and x.size else (min, max)
     need(np.isfinite(bounds).all(), f"torch.histc: range of [{bounds[0]}, {bounds[1]}] is not finite")
     bounds = (bounds[0] - 1, bounds[1] + 1) if bounds[0] == bounds[1] else bounds
     return input._constant(np.histogram(x, bins, bounds)[0].astype(x.dtype))
@@ -96,7 +94,7 @@ def histogram(
 
     ``bins`` are the edges, or how many equal intervals cover ``range`` (of the data, if None).
     """
-    x, weights = input._raw, None if weight is None else weight._raw.reshape(-1)
+    x, weights = input._raw, None if weight is None else weight._raw
     need(not isinstance(bins, int) or bins > 0, f"torch.histogram(): bins must be > 0, but got {bins}")
     fits = weight is None or (weight.shape == input.shape and weight.dtype is input.dtype)
     need(fits, f"torch.histogram(): weight must have the shape {list(x.shape)} and type {input.dtype}")
@@ -104,5 +102,5 @@ def histogram(
     if bounds[0] == bounds[1]:
         bounds = (bounds[0] - 0.5, bounds[1] + 0.5)
     edges = np.linspace(*bounds, bins + 1, dtype=x.dtype) if isinstance(bins, int) else bins._raw
-    hist = np.histogram(x.reshape(-1), edges, weights=weights, density=density)[0]
+    hist = np.histogram(x, edges, weights=weights, density=density)[0]
     return _HISTOGRAM(input._constant(hist.astype(x.dtype)), input._constant(edges))

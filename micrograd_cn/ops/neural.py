@@ -71,7 +71,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
 
 
 def _elu_slope(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
-    below = alpha * scale * input_scale * np.exp(input_scale * np.minimum(x, 0))
+    below = alpha * scale * input_scale * np.exp(input_scale * np.where(x < 0, x, 0))  # constant at 0, as in PyTorch
     return np.where(x <= 0, below, scale)
 
 

@@ -70,8 +70,7 @@ def _standard(x: Any, dims: Dims, eps: float, centred: bool) -> tuple[Any, Any, 
     """``x`` standardised over ``dims``, the factor ``1/sqrt(variance + eps)``, mean and variance (biased)."""
     if not isinstance(x, np.ndarray):  # for second derivatives: all is made of recorded operations
         variance = np.var(x, axis=dims, keepdims=True) if centred else np.mean(x * x, axis=dims, keepdims=True)
-        row = layer_norm if centred else rms_norm
-        return row(x, None, None, dims, (), eps, centred), (variance + eps) ** -0.5, None, variance
+        return layer_norm(x, None, None, dims, (), eps, centred), (variance + eps) ** -0.5, None, variance
     x, n = _single(x), _count(x.shape, dims)
     mean = _sums(x, dims) / n if centred else None
     d = x if mean is None else x - _against(mean, x)

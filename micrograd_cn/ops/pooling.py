@@ -64,7 +64,7 @@ def linked(x: Any, links: Links, dim: int) -> Any:
     for rows, columns, weights in links.layers:
         y = np.take(x, columns, dim)
         if weights is not None:
-            y *= weights.reshape((-1,) + (1,) * (x.ndim - 1 - dim)).astype(x.dtype)
+            y *= weights[:, *(None,) * (x.ndim - 1 - dim)].astype(x.dtype)
         if out is None:
             out = y
             out[(*at, rows)] = 0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.dtypes import to_numpy
-from micrograd_cn.ops.elementwise import sign
+from micrograd_cn.ops.elementwise import over, sign
 from micrograd_cn.ops.shape import axis_index
 from micrograd_cn.ops.table import composed, hidden, primitive
 
@@ -120,9 +120,7 @@ def _var(x: Any, dim: Dims, correction: float, keepdim: bool) -> Any:
 
 
 @hidden(
-    lambda g, x, out, dim, correction, keepdim: _var_rule(
-        np.where(out == 0, 0, g / (2 * np.where(out == 0, 1, out))), x, dim, correction, keepdim
-    ),
+    lambda g, x, out, dim, correction, keepdim: _var_rule(over(g / 2, out), x, dim, correction, keepdim),
     backward_name="StdBackward0",
     name="deviation",
 )
@@ -194,8 +192,8 @@ def count_nonzero(input: Any, dim: Dims = None) -> Any:
     return sum(input != 0, dim)
 
 
-def _others(x: Any, dim: Any) -> Any:
-    """For each element the product of all others along ``dim``; right where elements are zero, unlike ``prod / x``."""
+def _others(x: Any) -> Any:
+    """For each element the product of all others along dimension 0, right where some are 0, unlike ``prod / x``."""
     ones = np.ones_like(x[:1])
     before = np.concatenate([ones, np.cumprod(x[:-1], axis=0)])
     after = np.flip(np.concatenate([ones, np.cumprod(np.flip(x[1:], 0), axis=0)]), 0)
@@ -205,9 +203,9 @@ def _others(x: Any, dim: Any) -> Any:
 def _prod_rule(g: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     shape = x.shape
     if dim is None:
-        return (_others(x.reshape((-1,)), 0) * g).reshape(shape) if math.prod(shape) else x
+        return (_others(x.reshape((-1,))) * g).reshape(shape) if math.prod(shape) else x
     moved = np.moveaxis(x, dim, 0) if shape else x.reshape((1,))
-    others = np.moveaxis(_others(moved, 0), 0, dim) if shape else _others(moved, 0).reshape(())
+    others = np.moveaxis(_others(moved), 0, dim) if shape else _others(moved).reshape(())
     return others * _open(g, shape, dim, keepdim)
 
 
@@ -321,7 +319,7 @@ def _norm_rule(g: Any, x: Any, out: Any, ord: float, dim: Any, keepdim: bool) ->
 
 
 @hidden(_norm_rule, backward_name="LinalgVectorNormBackward0", symbol="‖x‖")
-def vector_norm(x: Any, ord: float = 2, dim: Dims = None, keepdim: bool = False) -> Any:
+def vector_norm(x: Any, ord: float, dim: Dims = None, keepdim: bool = False) -> Any:
     """``sum(|x| ** ord) ** (1 / ord)`` over ``dim``; ord may be 0 (how many are not zero) and ±inf."""
     _inexact("norm", x.dtype)
     axis, size = _axes(dim, x.ndim), np.abs(x)

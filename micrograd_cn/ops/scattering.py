@@ -24,7 +24,7 @@ def _number_for(input: Any, value: Any, name: str) -> Any:
     if hasattr(value, "shape"):
         if len(value.shape):
             raise RuntimeError(f"{name} only supports a 0-dimensional value tensor, but got shape {list(value.shape)}")
-        return value if value.dtype is input.dtype else value.to(input.dtype)
+        return value.to(input.dtype)
     kind = to_numpy(input.dtype)
     try:
         return np.asarray(kind.type(value))
@@ -127,8 +127,8 @@ def _reduced(name: str, input: Any, part: Any, places: Any, reduce: str, include
         (np.maximum if reduce == "amax" else np.minimum).at(best, at, part._raw)
         # Those that attain the extreme share its gradient evenly: it is their mean.
         mine, theirs = whole._raw == best, part._raw == best[at]
-        ties = np.maximum(mine + np.bincount(at, theirs, whole.shape[0]), 1).astype(kind)
-        shares = where(mine, whole, 0) / ties + put(where(theirs, part, 0) / ties[at], (at,), whole.shape)
+        ties = (mine + np.bincount(at, theirs, whole.shape[0])).astype(kind)
+        shares = whole * mine / ties + put(part * theirs / ties[at], (at,), whole.shape)
         whole = corrected(shares, best)
     return view(whole, size)
 
@@ -190,7 +190,7 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     need(index.ndim <= 1, f"index_fill(): Index has to be a vector or a number, but got shape {list(index.shape)}")
     within(index, n, IndexError, -n, dim)
     # A place that is named twice is filled, and counts in the gradient of the value, once.
-    places = (slice(None),) * dim + (np.unique(index % max(n, 1)),) if input.shape else ()
+    places = (slice(None),) * dim + (np.unique(index % n),) if input.shape else ()
     return replaced(input, _number_for(input, value, "index_fill_"), places) if index.size else input.clone()
 
 

@@ -55,7 +55,9 @@ def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 def view(x: Any, size: tuple[int, ...]) -> Any:
     """``x`` with the shape ``size``, elements in the same order."""
     try:
-        return np.reshape(x, size) if min(size, default=0) >= -1 else np.reshape(x, (-1, -1))
+        if size and min(size) < -1:
+            raise ValueError
+        return np.reshape(x, size)
     except ValueError:
         raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {x.size}") from None
 
@@ -84,7 +86,7 @@ def transpose(x: Any, dim0: int, dim1: int) -> Any:
     """``x`` with two of its dimensions exchanged."""
     if x.ndim:
         return np.swapaxes(x, dim0, dim1)
-    axis_index(dim0, 0), axis_index(dim1, 0)
+    axis_index(dim0, x.ndim), axis_index(dim1, x.ndim)
     return x.reshape(())
 
 

@@ -103,9 +103,8 @@ def _median(kind: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
         return _median(kind, flat, 0, False)[0] if flat.shape[0] else input.sum() * np.nan
     dim, n = axis_length(input, dim)
     need(n, f"{kind.__name__}(): Expected reduction dim {dim} to have non-zero size.", IndexError)
-    if kind is _NANMEDIAN and input.shape:
-        n = np.maximum(np.sum(input._raw == input._raw, axis=dim, keepdims=True), 1)
-    return _kth(kind, input, (n - 1) // 2, dim, keepdim, kind is _MEDIAN)
+    count = np.maximum(np.sum(input._raw == input._raw, axis=dim, keepdims=True), 1)
+    return _kth(kind, input, (count - 1) // 2, dim, keepdim, kind is _MEDIAN)
 
 
 @composed
@@ -159,7 +158,7 @@ def unique(
     """
     x = input._raw
     found = list(np.unique(x, return_inverse=True, return_counts=True, axis=dim, equal_nan=False))
-    found[1] = found[1].reshape(x.shape if dim is None else -1)
+    found[1] = found[1].reshape(x.shape if dim is None else x.shape[dim])
     wanted = [found[0]] + [a for a, asked in zip(found[1:], (return_inverse, return_counts), strict=True) if asked]
     answer = tuple(input._constant(a) for a in wanted)
     return answer if len(answer) > 1 else answer[0]
@@ -170,8 +169,8 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     """How often each of the numbers 0, 1, … occurs in a vector of integers, or the sum of its ``weights``."""
     x = input._raw
     need(x.dtype.kind in "iu", f"bincount() is for integers, got {input.dtype}", NotImplementedError)
-    if x.ndim != 1 or (x.size and x.min() < 0) or minlength < 0:
-        found = f"shape {list(x.shape)} from {x.min() if x.size else 0}, minlength {minlength}"
+    if x.ndim != 1 or x.min(initial=0) < 0 or minlength < 0:
+        found = f"shape {list(x.shape)} from {x.min(initial=0)}, minlength {minlength}"
         raise RuntimeError(f"bincount only supports 1-d non-negative integral inputs and minlength, got {found}")
     if weights is None:
         return input._constant(np.bincount(x, minlength=minlength))

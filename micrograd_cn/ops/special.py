@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.ops.elementwise import POSITIVE, SMALL, floating
+from micrograd_cn.ops.elementwise import POSITIVE, SMALL, floating, over
 from micrograd_cn.ops.shape import need
 from micrograd_cn.ops.table import composed
 
@@ -61,7 +61,7 @@ def derived_digamma(x: Any, n: int = 1) -> Any:
     return _computed("polygamma", x, n)
 
 
-@scipy_row("digamma", lambda g, x: g * derived_digamma(x, 1), domain=(POSITIVE,))
+@scipy_row("digamma", lambda g, x: g * derived_digamma(x), domain=(POSITIVE,))
 def digamma(x: Any) -> Any:
     """The derivative of `lgamma`."""
 
@@ -79,17 +79,19 @@ def polygamma(n: int, input: Any) -> Any:
 
 
 def _xlogy_slope(g: Any, x: Any, y: Any) -> Any:
-    return np.where((x == 0) & (y <= 0), 0, g * np.log(np.where((x == 0) & (y <= 0), 1, y)))
+    flat = (x == 0) & (y <= 0)
+    return np.where(flat, 0, g * np.log(np.where(flat, 1, y)))
 
 
-@floating(_xlogy_slope, lambda g, x, y: g * (x / y), domain=(POSITIVE, POSITIVE))
+@floating(_xlogy_slope, lambda g, x, y: g * x / y, domain=(POSITIVE, POSITIVE))
 def xlogy(x: Any, y: Any) -> Any:
     """``x * log(y)``, and 0 where ``x`` is 0 (unless ``y`` is NaN)."""
     return _scipy("xlogy")(x, y).astype(np.result_type(x, y), copy=False)
 
 
 def _xlog1py_slope(g: Any, x: Any, y: Any) -> Any:
-    return np.where((x == 0) & (y <= -1), 0, g * np.log1p(np.where((x == 0) & (y <= -1), 0, y)))
+    flat = (x == 0) & (y <= -1)
+    return np.where(flat, 0, g * np.log1p(np.where(flat, 0, y)))
 
 
 @floating(_xlog1py_slope, lambda g, x, y: g * (x / (y + 1)), name="special_xlog1py", domain=(POSITIVE, POSITIVE))
@@ -113,12 +115,7 @@ def i0(x: Any) -> Any:
     """The modified Bessel function of the first kind, of order 0."""
 
 
-def _by_number(f: Any, x: Any) -> Any:
-    """``f / x``, and its limit 1/2 at 0."""
-    return np.where(x == 0, 0.5, f / np.where(x == 0, 1, x))
-
-
-@special_row("i1", lambda g, x, out: g * (i0(x) - _by_number(out, x)))
+@special_row("i1", lambda g, x, out: g * (i0(x) - over(out, x, 0.5)))
 def i1(x: Any) -> Any:
     """The modified Bessel function of the first kind, of order 1."""
 
@@ -128,7 +125,7 @@ def i0e(x: Any) -> Any:
     """``exp(-|x|) * i0(x)``."""
 
 
-@special_row("i1e", lambda g, x, out: g * (i0e(x) - np.sign(x) * out - _by_number(out, x)))
+@special_row("i1e", lambda g, x, out: g * (i0e(x) - np.sign(x) * out - over(out, x, 0.5)))
 def i1e(x: Any) -> Any:
     """``exp(-|x|) * i1(x)``."""
 
@@ -162,8 +159,8 @@ def entr(x: Any) -> Any:
 
 
 def _sinc_rule(g: Any, x: Any) -> Any:
-    angle, safe = math.pi * x, np.where(x == 0, 1, x)
-    return g * np.where(x == 0, 0, (angle * np.cos(angle) - np.sin(angle)) / (math.pi * safe * safe))
+    angle = math.pi * x
+    return g * over(angle * np.cos(angle) - np.sin(angle), angle * x)
 
 
 @floating(_sinc_rule)

@@ -47,7 +47,7 @@ def _running(kind: type, extreme: Any, input: Any, dim: int) -> Any:
     if not x.ndim:
         return kind(input.clone(), input._constant(np.zeros((), np.int64)))
     best = (x == extreme.accumulate(x, dim)) | (x != x)
-    place = np.where(best, np.arange(x.shape[dim]).reshape((-1,) + (1,) * (x.ndim - 1 - dim)), 0)
+    place = np.where(best, np.arange(x.shape[dim])[:, *(None,) * (x.ndim - 1 - dim)], 0)
     return _picked(kind, pick_along, input, dim, np.maximum.accumulate(place, dim))
 
 
@@ -88,8 +88,9 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     rows = np.moveaxis(x, dim, -1)
     places = np.zeros((*rows.shape[:-1], 1), np.int64)
     for at in np.ndindex(rows.shape[:-1]):
-        found, counts = np.unique(rows[at], return_counts=True)
-        places[at] = np.flatnonzero(rows[at] == found[counts.argmax()])[-1]
+        found, counts = np.unique(rows[at], return_counts=True, equal_nan=False)
+        where = np.flatnonzero(rows[at] == found[counts.argmax()])
+        places[at] = where[-1] if where.size else 0  # NaN equals nothing
     found = _picked(_MODE, pick_along, input, dim, np.moveaxis(places, -1, dim))
     return found if keepdim else without(dim, found)
 

@@ -44,10 +44,9 @@ def unfold(x: Any, dimension: int, size: int, step: int) -> Any:
 
 
 def _strided(x: Any, size: Sequence[int], stride: Sequence[int], offset: int) -> Any:
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     asked = f"sizes {list(size)}, strides {list(stride)} and storage offset {offset}"
-    fits = len(size) == len(stride) and min((*size, *stride, offset), default=0) >= 0
-    need(fits, f"as_strided: {asked} are not possible")
+    need(len(size) == len(stride) and min(*size, *stride, offset, 0) == 0, f"as_strided: {asked} are not possible")
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     flat = x.reshape(-1)
     stored = x.size if flat.strides[0] else 1  # of an expanded tensor
     need(0 in size or last < stored, f"setStorage: {asked} need {last + 1} elements, but the storage has {stored}")
@@ -112,7 +111,7 @@ def put_flat(input: Any, index: Any, source: Any, accumulate: bool = False) -> A
     index = whole_numbers(index, "put")
     need(index.size == math.prod(source.shape), f"put: source must have an element for each of {index.size} indices")
     within(index, math.prod(input.shape), IndexError, -math.prod(input.shape))
-    flat = index_put(view(input, (-1,)), (index.reshape(-1),), view(source, (-1,)), accumulate)
+    flat = index_put(view(input, (-1,)), (index.ravel(),), view(source, (-1,)), accumulate)
     return view(flat, tuple(input.shape))
 
 

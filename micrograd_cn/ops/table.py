@@ -98,7 +98,7 @@ class Primitive:
         self.dtype_at = self.positions.get("dtype")
         # Positional calls with just the inputs skip `bind`, if every setting has a default.
         self.quick_arity = -1 if variadic or any(d is _REQUIRED for d in self.defaults) else self.arity
-        self.plans: dict[int, Plan] = {}
+        self.plans: dict[int | tuple[int, int], Plan] = {}
 
     def _with_names(self, forward: Rule) -> Rule:
         """``forward(*inputs, *settings)`` for one whose settings can only be given by name."""
@@ -145,7 +145,7 @@ class Primitive:
 
     def plan(self, mask: int, count: int) -> Plan:
         """The plan for the inputs whose bits are set in ``mask``, of ``count`` inputs: those take part."""
-        key = mask if not self.variadic else (mask << 32) | count
+        key = (mask, count) if self.variadic else mask
         plan = self.plans.get(key)
         if plan is None:
             active = tuple(i for i in range(count) if mask >> i & 1)
@@ -174,7 +174,7 @@ class Plan:
     __slots__ = ("active", "asked", "frees", "keep", "keeps_out", "kept", "kept_at", "parents", "pulls", "row")
 
     def __init__(self, row: Primitive, active: tuple[int, ...], count: int) -> None:
-        rules = {i: row.rules[0] if row.variadic else row.rules[i] for i in active}
+        rules = row.rules * count if row.variadic else row.rules
         self.row = row
         self.active = tuple(i for i in active if rules[i] is not None)
         place = {} if row.variadic else {name: i for i, name in enumerate(row.inputs)}
