@@ -313,6 +313,124 @@ def test_one_example_is_checked_as_it_is():
     report_of(op(F.relu, lambda g, x: g * (x > 1e-5)), point, order=1)
 
 
+# --- a gradient of 0, ties, and what only a closer look shows ---------------------------------------------------------
+
+AWAY = tensors((2, 3)).map(lambda x: x + 5)  # where the length is 0, second derivatives are NaN
+RESIDUE = {
+    "sum of a softmax": (lambda x: x.softmax(-1).sum(), [(3, 4)]),
+    "sum of probabilities": (lambda x: x.log_softmax(-1).exp().sum(-1), [(2, 3)]),
+    "sum of a layer norm": (lambda x: F.layer_norm(x, (4,)).sum(), [(2, 4)]),
+    "length of unit vectors": (lambda x: F.normalize(x).pow(2).sum(), [AWAY]),
+    "Pythagoras": (lambda x: x.sin() ** 2 + x.cos() ** 2, []),
+    "inverse": (lambda x: x.exp().log() - x, []),
+    "sum of deviations": (lambda x: (x - x.mean()).sum(), []),
+    "likeness to itself": (lambda x: F.cosine_similarity(x, x), [AWAY]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RESIDUE)
+def test_a_gradient_of_zero_may_leave_residue(name):
+    function, strategies = RESIDUE[name]
+    assert check_gradients(function, *strategies, max_examples=4).elements > 0
+
+
+TIES = {
+    "median": (lambda x: x.median(), (3,)),
+    "sorted": (lambda x: x.sort(-1).values[1], (3,)),
+    "kth value": (lambda x: x.kthvalue(2, -1).values, (3,)),
+    "median of rows": (lambda x: x.median(-1).values, (4, 3)),
+}
+
+
+@pytest.mark.parametrize("name", TIES)
+def test_a_tie_of_three_is_a_kink(name):
+    function, shape = TIES[name]
+    report = check_gradients(lambda x, y: function(x) + y.sum(), mg.zeros(shape), (2,), max_examples=3)
+    assert report.kinks > 0 and report.elements > 0
+    assert check_gradients(function, shape, max_examples=4).elements > 0
+
+
+def test_a_wrong_gradient_in_a_smooth_output_beside_a_tie_is_caught():
+    right = op(lambda x: x.median(-1).values, lambda g, x: 1.01 * g[..., None] * (x == x.median(-1, True).values))
+    report_of(right, mg.tensor([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]), order=1)
+
+
+def test_the_gradient_is_the_same_with_a_graph_of_its_own():
+    double = op(mg.sin, lambda g, x: g * x.cos() * (2 if mg.is_grad_enabled() else 1))
+    assert check_gradients(double, (2,), order=1, max_examples=5)
+    assert "under create_graph=True" in report_of(double, (2,), max_examples=5)
+
+
+def test_a_second_derivative_that_is_smooth_nowhere_is_said():
+    noisy = op(mg.sin, lambda g, x: g * x.cos() + 0.1 * (1e12 * (g + x)).detach().sin())
+    assert "The gradient of run could not be measured" in report_of(noisy, (2,), max_examples=3, atol=1)
+
+
+def laid_out(g, x):
+    return 2 * x * (g if g.is_contiguous() else -g)
+
+
+def once():
+    """x², whose backward gives 0 when a graph is swept again."""
+
+    class Once(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**2
+
+        @staticmethod
+        def backward(ctx, g):
+            ctx.calls = getattr(ctx, "calls", 0) + 1
+            return 2 * ctx.saved_tensors[0] * g * (ctx.calls == 1)
+
+    return lambda x: Once.apply(x)
+
+
+CLOSER = {
+    "gaps": (op(lambda x: x**2, laid_out), "from a grad_output that is not contiguous"),
+    "once": (once(), "at the second sweep of the same graph"),
+    "in place": (op(lambda x: x**2, lambda g, x: g.mul_(2) * x), "changes its gradient in place"),
+    "NaN at a corner": (
+        op(F.relu, lambda g, x: g * mg.where(x == 0, mg.nan, (x > 0).double())), "nan.* at a kink with finite slopes",
+    ),
+    "NumPy in backward": (
+        op(mg.sin, lambda g, x: g * mg.tensor(np.cos(x.numpy()))), "backward of .* plain tensors only .* order=1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLOSER)
+def test_a_fault_that_only_a_closer_look_shows(name):
+    function, said = CLOSER[name]
+    options = {} if name == "NumPy in backward" else {"order": 1}
+    assert re.search(said, report_of(function, mg.tensor([0.0, 1.5, -2.0]), **options))
+
+
+def test_a_gradient_that_is_infinite_at_a_kink_is_counted():
+    report = check_gradients(lambda x: x.abs().sqrt(), mg.tensor([0.0, 1.0]), order=1)
+    assert (report.elements, report.kinks + report.unsettled, report.undefined) == (1, 1, 1)
+
+
+def test_nested_outputs():
+    nested = {"sin": lambda x, y: (x.sin(), (y,)), "dict": lambda x, y: {"a": x.sin(), "b": [y, {"c": x * y}]}}
+    for function in nested.values():
+        assert check_gradients(function, (2,), (2,), max_examples=2).elements > 0
+    wrong = op(mg.sin, lambda g, x: -x.cos() * g)
+    assert "of the wrong sign" in report_of(lambda x: {"a": (x, [wrong(x)])}, (2,), order=1, max_examples=3)
+
+
+def test_of_several_numbers_the_report_says_which():
+    wrong = op(mg.sin, lambda g, x: -x.cos() * g)
+    assert "(output 1) / d x" in report_of(lambda x: (x.sum(), wrong(x).sum()), (2,), order=1, max_examples=3)
+
+
+def test_parameters_by_keyword_are_asked_to_be_given():
+    with pytest.raises(ValueError, match=r"passes no arguments by keyword, but .* needs power"):
+        check_gradients(lambda x, *, power: x**power)
+    assert check_gradients(lambda x, *, power=2: x**power, max_examples=3)
+
+
 # --- what is no function to be differentiated is said -----------------------------------------------------------------
 
 

@@ -389,3 +389,18 @@ def test_the_plugin_does_not_load_the_package(tmp_path):
     # Other plugins may load NumPy themselves.
     done = pytest_in(tmp_path, "-p", "no:hypothesispytest", "-p", "no:benchmark", code=code)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_chance_is_named_before_anything_else_is_blamed():
+    class Chancy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.linear(x) * (random.random() > 0.5)
+
+    for seed in range(5):
+        random.seed(seed)
+        with pytest.raises(AssertionError, match=r"not deterministic|a second call under the same seed"):
+            check_module(Chancy, tensors((4, 3)), batch_dim=0)

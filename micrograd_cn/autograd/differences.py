@@ -41,6 +41,12 @@ def many(x: Any) -> tuple[Any, ...]:
     return tuple(x) if isinstance(x, (tuple, list)) else (x,)
 
 
+def tensors_in(result: Any, kind: Any = Tensor) -> list[Any]:
+    """The tensors in what a function returns, however nested in tuples, lists and dicts."""
+    parts = result.values() if isinstance(result, dict) else result if isinstance(result, (tuple, list)) else ()
+    return [result] if isinstance(result, kind) else [y for part in parts for y in tensors_in(part, kind)]
+
+
 def flat(arrays: Sequence[Array]) -> Array:
     """All elements in one vector, of float64 (or complex128)."""
     parts = [a.astype(np.complex128 if a.dtype.kind == "c" else np.float64).ravel() for a in arrays]
@@ -62,7 +68,10 @@ class FlatFunction:
     Attributes:
         x: the point; scale: what a step is relative to there. checked: which inputs are variables; arrays: theirs.
         outputs: what the function returns at the point, recorded.
+        overwritten: whether the last sweep has written to the gradient that it started from.
     """
+
+    overwritten = False
 
     def __init__(
         self, func: Callable[..., Any], inputs: Sequence[Any], library: Library = OURS, in_place: bool = False
@@ -78,7 +87,7 @@ class FlatFunction:
         return self._floating(self.func(*self.inputs))
 
     def _floating(self, result: Any) -> list[Any]:
-        tensors = [y for y in many(result) if isinstance(y, self.library.tensor)]
+        tensors = tensors_in(result, self.library.tensor)
         return [y for y in tensors if y.is_floating_point() or y.is_complex()]
 
     def __call__(self, x: Array) -> Array:
@@ -97,15 +106,20 @@ class FlatFunction:
         """The outputs at the point, as one vector."""
         return flat([self.library.array(y) for y in self.outputs])
 
-    def sweep(self, start: Array) -> Array:
-        """The gradient at the point that a sweep from the outputs' gradient ``start`` gives."""
+    def sweep(self, start: Array, strided: bool = False) -> Array:
+        """The gradient at the point that a sweep from the outputs' gradient ``start`` gives.
+
+        ``strided`` lays the same numbers out with gaps between them.
+        """
         parts = split(start, self.outputs)
         ys = [(y, part) for y, part in zip(self.outputs, parts, strict=True) if y.requires_grad and part.any()]
         if not ys:
             return np.zeros(len(self.x))
-        starts = [self.library.wrap(part.astype(self.library.array(y).dtype)) for y, part in ys]
+        arrays = [part.astype(self.library.array(y).dtype) for y, part in ys]
+        starts = [self.library.wrap(np.stack([a, a], -1)[..., 0] if strided else a) for a in arrays]
         xs = [self.inputs[i] for i in self.checked]
         found = self.library.grad([y for y, _ in ys], xs, starts, retain_graph=True, allow_unused=True)
+        self.overwritten = not all(map(np.array_equal, arrays, (part for _, part in ys)))
         zeros = [np.zeros(a.shape) for a in self.arrays]
         return flat([z if g is None else self.library.array(g) for g, z in zip(found, zeros, strict=True)])
 
@@ -150,7 +164,7 @@ def gradient_of(func: Callable[..., Any], inputs: Sequence[Any], library: Librar
         with library.enable_grad():
             for i in checked:
                 xs[i] = xs[i] if xs[i].requires_grad else xs[i].detach().requires_grad_()
-            ys = [y for y in many(func(*xs)) if isinstance(y, library.tensor) and y.requires_grad]
+            ys = [y for y in tensors_in(func(*xs), library.tensor) if y.requires_grad]
             wanted = [xs[i] for i in checked]
             return tuple(
                 library.grad(ys, wanted, args[count:], create_graph=create, allow_unused=True, materialize_grads=True)

@@ -72,6 +72,12 @@ class Mismatch:
         return bool((np.abs(candidate - found) <= allowed + 1e-7 * np.abs(candidate))[counts].all())
 
 
+def rounded(swept: Array, atol: float) -> bool:
+    """Whether a gradient consists of float32 numbers; what is left of a gradient of 0 by rounding does not count."""
+    used = swept[np.isfinite(swept) & (np.abs(swept) > atol)]
+    return len(used) > 0 and bool((used == used.astype(np.float32)).all())  # never by chance: the start is random
+
+
 _ADDED = "off by a constant: a term is added that should not be, or is missing"
 
 
@@ -168,7 +174,7 @@ def _cause(last: Mismatch, evidence: Sequence[Mismatch], seen: dict[str, FlatFun
         return "stale: backward uses what a later call has overwritten, so keep values in ctx.save_for_backward()"
     if swept.any() and np.allclose(f.sweep(2 * start), swept, 1e-9, 0):
         return "not multiplied by grad_output: it stays the same when that doubles"
-    if swept.any() and (swept == swept.astype(np.float32)).all():
+    if rounded(swept, last.atol):
         return "rounded to float32: a dtype is lost on the way"
     small = [c for c in evidence if c.order == last.order and c.start.size * c.swept.size <= 400] or [last]
     small = [c for c in small if len(np.unique(c.f.x)) > 1] or small  # a single number looks like many a mistake
@@ -191,6 +197,8 @@ def described(name: str, case: Mismatch, evidence: Sequence[Mismatch], seen: dic
     k, i = case.key[1], int(np.flatnonzero(case.rows == row)[0])
     output = name if case.order == 1 else f"(grad_output · d {name} / d {case.names[case.f.checked[k]]})"
     expected, found, error = (m[row, column] for m in (case.expected, case.found, case.allowed))
+    if case.order == 1 and len(case.f.outputs) > 1:
+        output += f" (output {case.key[1]})"
     above = output + _index(int(np.flatnonzero(case.columns == column)[0]), case.y.shape)
     if not case.in_jacobian:
         expected, found, error = case.expected[row] @ case.start, case.swept[row], case.allowed[row] @ abs(case.start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from micrograd_cn import dtypes
+from micrograd_cn.autograd import differences
 from micrograd_cn.autograd.differences import FlatFunction, Slope, central, complex_step, flat, gradient_of, many, split
 from micrograd_cn.autograd.function import Function
 from micrograd_cn.autograd.gradcheck import GradcheckError
@@ -22,7 +24,7 @@ from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 from micrograd_cn.testing.budget import examples
-from micrograd_cn.testing.diagnosis import Mismatch, described, pasted
+from micrograd_cn.testing.diagnosis import Mismatch, described, pasted, rounded
 from micrograd_cn.testing.strategies import broadcastable_shapes, tensors
 from micrograd_cn.testing.translation import theirs, translated
 
@@ -34,12 +36,14 @@ Measure = Callable[[FlatFunction, Array], Slope]
 @dataclass
 class GradientReport:
     """What a proof has covered: the examples drawn and, of their elements (in each order), how many were compared,
-    stood at a kink or a jump, where any gradient is let pass, or moved too wildly to be measured."""
+    stood at a kink or a jump, where any finite gradient is let pass, or moved too wildly to be measured; of the last
+    two, how many have a gradient that is not finite, as that of sqrt at 0 is."""
 
     examples: int = 0
     elements: int = 0
     kinks: int = 0
     unsettled: int = 0
+    undefined: int = 0
 
 
 def check_gradients(
@@ -85,26 +89,19 @@ def check_gradients(
         proof.example(inputs)
 
     try:
-        prove()
-    except _Wrong:
-        if proof.evidence[-1].order == 2:  # the first derivative may be wrong at another example
-            proof.order = 1
-            with suppress(_Wrong):
-                prove()
-        smallest = proof.evidence[-1]
-        proof.order, proof.gathering = smallest.order, True
-        prove()
-        raise GradcheckError(described(proof.name, smallest, proof.evidence, proof.seen)) from None
+        smallest = proof.smallest(prove)
     except hypothesis.errors.Flaky:
         raise GradcheckError(f"{proof.name} is not deterministic: {_AGAIN}") from None
     except Exception as error:
         error.add_note(f"{proof.name} was given\n{pasted(proof.names, proof.inputs)}")
         raise
-    report = proof.report
-    if not proof.first and report.kinks + report.unsettled:
+    if smallest:
+        raise GradcheckError(described(proof.name, smallest, proof.evidence, proof.seen))
+    for what, (compared, passed) in zip((proof.name, f"The gradient of {proof.name}"), proof.counts, strict=True):
         why = "it has a kink or a jump at each, or computes with less than double precision"
-        raise GradcheckError(f"{proof.name} could not be measured at any of {report.examples} examples: {why}")
-    return report
+        said = f"{what} could not be measured at any of {proof.report.examples} examples: {why}"
+        need(compared or not passed, said, GradcheckError)
+    return proof.report
 
 
 _AGAIN = "the same input gives another result the second time"
@@ -134,6 +131,9 @@ def _signature(fn: Callable[..., Any]) -> inspect.Signature:
 def _any(fn: Callable[..., Any]) -> st.SearchStrategy[Any]:
     """Tensors of small shapes that broadcast, for all parameters of ``fn`` that have no default."""
     parameters = _signature(fn).parameters.values()
+    named = ", ".join(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty)
+    need(not named, f"check_gradients passes no arguments by keyword, but {fn!r} needs {named}: wrap it in "
+         f"functools.partial or a lambda that gives them", ValueError)  # fmt: skip
     count = sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
     what = f"check_gradients: the parameters of {fn!r} do not say how many tensors it takes; give a strategy for each"
     need(count, what, ValueError)
@@ -169,13 +169,28 @@ class _Proof:
     seen: dict[str, FlatFunction] = field(default_factory=dict)
     inputs: Sequence[Any] = ()
     names: Sequence[str] = ()
-    first: int = 0  # of the elements compared, those of the first derivative
+    counts: Array = field(default_factory=lambda: np.zeros((2, 2), int))  # for each order: compared, let pass
     gathering: bool = False  # evidence, instead of stopping at it
 
     def __post_init__(self) -> None:
         owner = getattr(self.fn, "__self__", None)
         self.name = getattr(owner if isinstance(owner, type) else self.fn, "__name__", type(self.fn).__name__)
         self.twin = translated(self.fn) if self.method == "torch" and theirs() else None
+
+    def smallest(self, prove: Callable[[], None]) -> Mismatch | None:
+        """The smallest example that fails, if any does; gathers evidence of more."""
+        try:
+            prove()
+        except _Wrong:
+            if self.evidence[-1].order == 2:  # the first derivative may be wrong at another example
+                self.order = 1
+                with suppress(_Wrong):
+                    prove()
+            smallest = self.evidence[-1]
+            self.order, self.gathering = smallest.order, True
+            prove()
+            return smallest
+        return None
 
     def example(self, inputs: Sequence[Any]) -> None:
         """Check one example; raises GradcheckError."""
@@ -186,14 +201,14 @@ class _Proof:
         need(f.checked, what, GradcheckError)
         self._sound(f)
         self.report.examples += 1
-        self.rng = np.random.default_rng([self.seed, self.report.examples])
-        before = self.report.elements
+        shapes = str([a.shape for a in f.arrays]).encode()
+        self.rng = np.random.default_rng([self.seed, zlib.crc32(shapes + f.x.tobytes())])  # a replay draws the same
         self._compare(1, f, self._measure(self.twin, f))
-        self.first += self.report.elements - before
         if self.order == 2:
             starts = [y for y in f.outputs if y.requires_grad]
             starts = [wrap(_signed(self.rng, y.shape)).requires_grad_() for y in starts]
             g = FlatFunction(gradient_of(self.fn, leaves), (*leaves, *starts))
+            self._recorded(g)
             second = self.twin and gradient_of(self.twin, translated(leaves), theirs())
             self._compare(2, g, self._measure(second, g))
         self.seen.setdefault(str([a.shape for a in f.arrays]), f)
@@ -213,7 +228,7 @@ class _Proof:
         """Raises GradcheckError if this is no function that has derivatives, or one that hides them."""
         name = self.name
         try:
-            returned = many(self.fn(*f.inputs))
+            returned = self.fn(*f.inputs)
         except Exception as error:
             plain = [wrap(x._array.copy()) if i in f.checked else x for i, x in enumerate(f.inputs)]
             with no_grad():
@@ -222,8 +237,8 @@ class _Proof:
             what = "runs on plain tensors only, so it leaves the graph (NumPy, .item()?)"
             raise GradcheckError(f"{name} {what}: {type(error).__name__}: {error}") from error
         self._unchanged(f, f.inputs)
-        found = [y for y in returned if isinstance(y, Tensor)]
-        kinds = ", ".join(dict.fromkeys(type(y).__name__ for y in returned)) or "an empty tuple"
+        found = differences.tensors_in(returned)
+        kinds = ", ".join(dict.fromkeys(type(y).__name__ for y in many(returned))) or "an empty tuple"
         need(found, f"{name} returns no tensor: {kinds}{' (no return?)' * (kinds == 'NoneType')}", GradcheckError)
         floating = [y for y in found if y.is_floating_point()]
         what = f"{name} returns {found[0].dtype}: whole numbers and bools have no derivative"
@@ -237,6 +252,20 @@ class _Proof:
             why = "and is constant" if constant else "though it depends on the input: it breaks the graph"
             raise GradcheckError(f"{name} returns what requires no grad, {why} (detach(), .item(), NumPy?)")
 
+    def _recorded(self, g: FlatFunction) -> None:
+        """Raises GradcheckError if the gradient is not the same with a graph of its own as without."""
+        plain = g(g.x)
+        try:
+            found = g.y
+        except Exception as error:
+            what = "runs on plain tensors only (NumPy, .item()?), so there is no second derivative; pass order=1"
+            raise GradcheckError(f"backward of {self.name} {what}: {type(error).__name__}: {error}") from error
+        same = found.shape == plain.shape and np.allclose(found, plain, self.rtol, self.atol, equal_nan=True)
+        steady = same or all(np.array_equal(g(g.x), plain, equal_nan=True) for _ in range(20))
+        need(steady, f"{self.name} is not deterministic: {_AGAIN}", GradcheckError)
+        what = f"The gradient of {self.name} under create_graph=True is {found}, but {plain} without"
+        need(same, what, GradcheckError)
+
     def _unchanged(self, f: FlatFunction, inputs: Sequence[Any]) -> None:
         for i, before in zip(f.checked, split(f.x, f.arrays), strict=True):
             same = not inputs[i]._version and np.array_equal(inputs[i]._array, before, equal_nan=True)
@@ -248,6 +277,8 @@ class _Proof:
         u = _signed(self.rng, finite.shape) * finite
         f(f.x + self.eps * _signed(self.rng, scale.shape) * scale)  # another call must not change what is swept
         swept = f.sweep(u)
+        what = f"backward of {self.name} changes its gradient in place; work on a clone()"
+        need(not f.overwritten, what, GradcheckError)
 
         def wrong(part: Array) -> bool:
             """Whether these elements of the input differ in a random direction and, if so, whether one alone does."""
@@ -258,22 +289,56 @@ class _Proof:
             allowed = self.atol + np.abs(start) @ (self.rtol * np.abs(slope.value) + 10 * slope.error)
             if settled and abs(swept[part] @ v[part] - start @ slope.value) <= allowed:
                 self.report.elements += len(part)
+                self.counts[order - 1, 0] += len(part)
                 return False
             if len(part) > 1:
                 return any(map(wrong, np.array_split(part, 2)))
+            hidden = np.isnan(swept[part]).any() and not finite.all()  # 0 · NaN of another output is no fault
+            if settled and hidden:
+                return False
             if settled:
-                return bool(finite.all() or not np.isnan(swept[part]).any())  # 0 · NaN of another output is no fault
-            bent = bool(slope.kink.any())
+                smooth = self._smooth(f, measure)[finite]
+                rest = np.zeros(len(u))
+                rest[finite] = start * smooth
+                allowed = self.atol + np.abs(start * smooth) @ (self.rtol * np.abs(slope.value) + 10 * slope.error)
+                off = f.sweep(rest)[part] @ v[part] - (start * smooth) @ slope.value
+                if smooth.all() or not abs(off) <= allowed:
+                    return True
+            elif not np.isfinite(swept[part]).all() and not hidden:
+                what = f"The gradient of {self.name} is {swept[part]} at a kink with finite slopes on both sides"
+                need(not _corner(f, v, self.eps), what, GradcheckError)
+                self.report.undefined += 1
+            bent = bool(settled or slope.kink.any())
             self.report.kinks, self.report.unsettled = self.report.kinks + bent, self.report.unsettled + (not bent)
+            self.counts[order - 1, 1] += 1
             return False
 
-        used = swept[np.isfinite(swept) & (swept != 0)]
-        narrow = len(used) > 0 and (used == used.astype(np.float32)).all()  # never by chance: the start is random
-        if wrong(np.arange(len(scale))) or narrow:
+        if wrong(np.arange(len(scale))) or rounded(swept, self.atol):
             names = [*self.names, *["grad_output"] * (len(f.inputs) - len(self.names))]
             self.evidence.append(Mismatch(order, f, names, partial(measure, f), u, swept, self.rtol, self.atol))
             if not self.gathering:
                 raise _Wrong
+        else:
+            self._repeatable(f, u, swept)
+
+    def _repeatable(self, f: FlatFunction, u: Array, swept: Array) -> None:
+        """Raises GradcheckError if another sweep of the same graph, or one from numbers with gaps, differs."""
+        for strided, why in ((False, "at the second sweep of the same graph: backward keeps something between sweeps"),
+                             (True, "from a grad_output that is not contiguous")):  # fmt: skip
+            again = f.sweep(u, strided)
+            same = np.allclose(again, swept, self.rtol, self.atol, equal_nan=True)
+            need(same, f"The gradient of {self.name} is {again} and not {swept} {why}", GradcheckError)
+
+    def _smooth(self, f: FlatFunction, measure: Measure) -> Array:
+        """Which outputs have a derivative: the slopes along the axes add up to that in a random direction.
+
+        Where three numbers tie, the median has a slope in every direction and yet no derivative.
+        """
+        v = _signed(self.rng, f.scale.shape) * f.scale
+        whole, axes = measure(f, v), [measure(f, e) for e in np.diag(v)]
+        error = whole.error + sum(a.error for a in axes)
+        off = np.abs(whole.value - sum(a.value for a in axes))
+        return np.asarray(off <= self.atol + self.rtol * np.abs(whole.value) + 10 * error) & ~whole.kink
 
 
 def _leaf(x: Any) -> Any:
@@ -281,6 +346,13 @@ def _leaf(x: Any) -> Any:
     if not isinstance(x, Tensor) or not x.is_floating_point():
         return x
     return wrap(x._array if x.dtype is dtypes.float64 else x._array.astype(np.float64)).requires_grad_()
+
+
+def _corner(f: FlatFunction, v: Array, eps: float) -> bool:
+    """Whether the outputs have finite slopes on both sides: they stay the same as the step shrinks."""
+    with np.errstate(all="ignore"):
+        near, far = (np.array([f(f.x + h * v) - f.y, f(f.x - h * v) - f.y]) / h for h in (eps / 100, eps))
+    return bool(np.allclose(near, far, 0.1, 10 * eps))
 
 
 def _signed(rng: np.random.Generator, shape: Any) -> Array:

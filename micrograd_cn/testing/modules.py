@@ -10,6 +10,7 @@ import hypothesis
 import numpy as np
 from hypothesis import strategies as st
 
+from micrograd_cn.autograd.differences import tensors_in
 from micrograd_cn.creation import ones_like, tensor
 from micrograd_cn.nn.modules.module import Module
 from micrograd_cn.ops.shape import need
@@ -64,12 +65,6 @@ def check_module(
             check_gradients(run, *inputs, *parameters, order=order, max_examples=max_examples, seed=seed)
     finally:
         set_rng_state(before)
-
-
-def _tensors(x: Any) -> list[Tensor]:
-    """Those in a module's output, however nested."""
-    parts = x.values() if isinstance(x, dict) else x if isinstance(x, (tuple, list)) else ()
-    return [x] if isinstance(x, Tensor) else [y for part in parts for y in _tensors(part)]
 
 
 def _loose(module: Module) -> dict[str, Tensor]:
@@ -134,7 +129,7 @@ class _Proof:
         manual_seed(self.seed)
         self.where = f"{self.name} in {mode} mode"
         try:
-            return _tensors(module.train(mode == "train")(*inputs))
+            return tensors_in(module.train(mode == "train")(*inputs))
         except Exception as error:
             error.add_note(f"{self.where} was made float64 by .double().{_suspects(module)}")
             raise
@@ -193,10 +188,18 @@ class _Proof:
             others = self.run(copy.deepcopy(self.module), [_row_changed(x, row, dim) for x in inputs], mode)
             for close in map(_close, outputs, others):
                 mixed = ~np.moveaxis(close, dim, 0).reshape(count, -1).all(1) & (np.arange(count) != row)
+                if mixed.any():
+                    self.steady(inputs, mode)
                 self.must(not mixed.any(), f"row {mixed.argmax()} of the output depends on row {row} of the input, "
                     f"though batch_dim={dim} declares them independent. Something runs over the batch: a mean, a "
                     "norm, a reshape? If it is meant (batch norm in training), leave out batch_dim or the mode"
                 )  # fmt: skip
+
+    def steady(self, inputs: Sequence[Any], mode: str) -> None:
+        """It is not chance, before something else is blamed."""
+        first, *others = (self.run(copy.deepcopy(self.module), inputs, mode) for _ in range(8))
+        self.must(all(_same(first, other) for other in others), "it is not deterministic: calls under the same seed "
+            "differ. Draw random numbers by micrograd_cn (rand, dropout), not by random or NumPy")  # fmt: skip
 
     def round_trip(self, inputs: Sequence[Any]) -> None:
         """Another module that loads the state computes the same."""
@@ -207,6 +210,8 @@ class _Proof:
         self.load(fresh, copy.deepcopy(trained.state_dict()))
         for mode in self.modes:
             same = _same(self.run(trained, inputs, mode), self.run(fresh, inputs, mode))
+            if not same:
+                self.steady(inputs, mode)
             self.must(same, "another one that loads its state_dict gives another output. register_buffer() what "
                 f"forward() reads and changes.{_suspects(trained)}")  # fmt: skip
 
