@@ -112,7 +112,7 @@ from micrograd_cn.tensor import Size, Tensor
 from micrograd_cn.value import Value
 
 if TYPE_CHECKING:
-    from micrograd_cn import nn, optim, utils, viz
+    from micrograd_cn import datasets, nn, optim, utils, viz
     from micrograd_cn.serialization import load, save
 
 __version__ = "0.1.0"
@@ -122,8 +122,8 @@ _second_names(globals())
 
 # Rooms that are not needed to compute load when they are first entered: `import micrograd_cn` stays quick.
 _ROOMS = {
-    "accelerator", "amp", "backends", "compat", "cuda", "linalg", "nn", "onnx", "optim", "serialization", "special",
-    "testing", "utils", "version", "viz",
+    "accelerator", "amp", "backends", "compat", "cuda", "datasets", "linalg", "nn", "onnx", "optim", "serialization",
+    "special", "testing", "utils", "version", "viz",
 }  # fmt: skip
 # Names that stand in those rooms: functions of torch.nn.functional that torch has itself, too, and others.
 _ELSEWHERE = {"bfloat16": "dtypes", "load": "serialization", "save": "serialization"}

@@ -63,6 +63,12 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     run.add_argument("script", metavar="SCRIPT", help="脚本 (the script)")
     run.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="脚本的参数 (its arguments)")
     run.set_defaults(run=_run)
+
+    summary = "列出教程的各章，或运行一章 (list the chapters, or run one)"
+    learn = commands.add_parser("learn", help=summary, description=summary)
+    chapter = _checked(int, lambda n: n >= 0, "章的号码", "the number of a chapter")
+    learn.add_argument("chapter", metavar="N", nargs="?", type=chapter, help="第几章 (which chapter)")
+    learn.set_defaults(run=_learn)
     return parser
 
 
@@ -75,6 +81,12 @@ def _run(args: argparse.Namespace) -> int:
         print(f"micrograd-cn: 无法读取 (can't open file) {args.script!r}: {error.strerror}", file=sys.stderr)
         return 2
     return 0
+
+
+def _learn(args: argparse.Namespace) -> int:
+    from micrograd_cn import learn
+
+    return learn.run(args.chapter)
 
 
 def _demo(args: argparse.Namespace) -> int:

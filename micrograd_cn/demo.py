@@ -124,31 +124,15 @@ def graph(model: nn.Sequential, lang: str = "en", samples: slice = slice(None), 
 
 def surface(model: nn.Sequential, path: Path, lang: str = "en") -> None:
     """Plot what the network answers on the unit square, with the four samples, to a PNG file. Needs matplotlib."""
-    from matplotlib import font_manager
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    chinese = {"Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "Microsoft YaHei", "SimHei", "PingFang SC"}
-    chinese |= {"Heiti TC", "Hiragino Sans GB", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei"}
-    fonts = sorted(chinese & {font.name for font in font_manager.fontManager.ttflist})
-    title = TEXTS[lang if fonts else "en"]["title"]
+    from micrograd_cn.viz import plots
 
-    side = torch.linspace(0, 1, 41)
-    x1, x2 = torch.meshgrid(side, side, indexing="ij")
-    with torch.no_grad():
-        y = model(torch.stack((x1, x2), dim=-1).reshape(-1, 2)).reshape(x1.shape)
     figure = Figure(figsize=(6, 4.8), dpi=160)
-    FigureCanvasAgg(figure)
-    axes: Any = figure.add_subplot(projection="3d")
-    mesh = {"rcount": 21, "ccount": 21, "edgecolor": "white", "linewidth": 0.3}
-    axes.plot_surface(x1.numpy(), x2.numpy(), y.numpy(), cmap="viridis", **mesh)
-    for (a, b), (target,) in zip(X, Y, strict=True):
-        axes.scatter(a, b, target, s=45, marker="o" if target else "s", color="#b23a48", depthshade=False)
-    ticks = [0, 0.5, 1]
-    axes.set(xlabel="$x_1$", ylabel="$x_2$", zlabel="$y$", xticks=ticks, yticks=ticks, zticks=ticks)
-    axes.set_title(title, fontfamily=fonts[0] if fonts else None)
+    axes = plots.surface(model, X, Y, ax=figure.add_subplot(projection="3d"))
+    title = TEXTS["en"]["title"]
+    plots.dress(axes, title=plots.label(TEXTS["zh"]["title"], title) if lang == "zh" else title)
     axes.set_position((0, 0.05, 0.95, 0.88))
-    axes.view_init(elev=33, azim=-62)
     figure.savefig(path)
 
 

@@ -6,23 +6,45 @@ fill each tell the kinds apart, so the picture can be read in black and white to
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Mapping
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any
 from unicodedata import east_asian_width
 
 import graphviz
 import numpy as np
 
+from micrograd_cn.autograd import grad
+from micrograd_cn.engine import next_number
 from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 from micrograd_cn.value import Value
+from micrograd_cn.viz.elements import scalars
+from micrograd_cn.viz.folding import close, shared, shorten
 from micrograd_cn.viz.rendering import Drawing
-from micrograd_cn.viz.tracing import Operation, Quantity, trace
+from micrograd_cn.viz.slopes import Edge, slopes
+from micrograd_cn.viz.tracing import Box, Operation, Quantity, trace
+from micrograd_cn.viz.watching import Spans, watch
 
 FONTS = "Menlo, Consolas, DejaVu Sans Mono, Noto Sans CJK SC, Microsoft YaHei, PingFang SC, monospace"
 SIZE = 11  # of the text, in points
 MARGIN = 0.11  # between text and border, in inches
 INK = "#2f3b4c"
+LINE = "#737b88"  # arrows and notes: a grey that can be read on white and on black
+FRAME = {"style": "rounded", "color": LINE, "fontcolor": "#57606a", "labeljust": "l", "margin": "10"}
+TINTS = ("#f6f8fa", "#eceff3")
+
+DETAILS = ("scalar", "tensor", "module")
+WORDS = ("data", "grad", "shape", "dtype", "op", "local", "flow")
+SHOW = ("data", "grad", "op")
+UNWATCHED = (
+    "detail='module' needs to know which module ran what: make the graph inside `with viz.watch(model) as seen:` and "
+    "pass params=seen, or let draw(model, x) run the model"
+)
 
 STYLES = {
     "parameter": {"style": "filled", "fillcolor": "#fff1cc", "color": "#b7791f", "penwidth": "2.2"},
@@ -34,10 +56,12 @@ STYLES = {
 COMMUTATIVE = ("+", "×")
 
 SMALL = 8  # an array of up to so many elements shows them
+TINY = 2  # and a derivative on an edge
 
 
-def draw(root: Value | Tensor, *, params: Any = None, rankdir: str = "LR", digits: int = 4,
-        max_nodes: int = 5000) -> Drawing:  # fmt: skip
+def draw(root: Any, *inputs: Any, params: Any = None, detail: str | None = None, depth: int | None = None,
+        show: Any = SHOW, rankdir: str = "LR", digits: int = 4, fold: bool | None = None,
+        max_nodes: int = 1200) -> Drawing:  # fmt: skip
     """The graph that ``root`` was computed in.
 
     Every number or tensor is a box with its name, its data and its gradient, every operation a dark node with its
@@ -53,63 +77,212 @@ def draw(root: Value | Tensor, *, params: Any = None, rankdir: str = "LR", digit
     'graph.svg'
 
     Args:
-        root: what to explain: a loss, or any result or leaf.
-        params: names: a module (its ``named_parameters()``), or a dict from names to values or tensors. A `Value`
-            shows its ``label`` otherwise. What is named here and is a leaf is drawn as a parameter.
+        root: what to explain: a loss, or any result or leaf, or a dict of several by name; or a module, to run on
+            ``inputs``.
+        *inputs: what the module is called with.
+        params: names: a module (its ``named_parameters()``), a dict from names to values or tensors, or a
+            `micrograd_cn.viz.watch` that the graph was made under. A `Value` shows its ``label`` otherwise. What is
+            named here and is a leaf is drawn as a parameter; if it needs no gradient, as an input.
+        detail: "scalar": every number is a box, and the elements of a tensor too; "tensor": every tensor is one;
+            "module": the operations of each module stand in a frame with its name. Modules must have run under
+            a `watch`, or be run by ``draw(model, x)``. Default: what ``root`` is.
+        depth: with ``detail="module"``, draw modules so deep inside others as one node each; 0 is the model itself.
+        show: what is written, some of "data", "grad", "shape", "dtype", "op" (symbols), "local" (on each edge the
+            local derivative, ∂: element by element, or the Jacobian matrix or its shape) and "flow" (on each edge the
+            gradient that flows back, ←, if ``root`` starts with ones); a list, or a text of such words.
         rankdir: where arrows point: "LR" to the right, "TB" down, "RL", "BT".
         digits: significant digits of the numbers.
-        max_nodes: the most nodes to draw.
+        fold: draw repeated structure (a loop's steps, a chain, many neurons) as one node that says how often; default:
+            if there would be more than ``max_nodes``.
+        max_nodes: what the picture may hold; of a graph that is still larger after folding only the ends are drawn.
 
     Returns:
         A `graphviz.Digraph` that Jupyter shows; ``save("graph.svg")`` and ``save("graph.dot")`` need no other program.
 
     Raises:
-        TypeError: if ``root`` is no Value or Tensor, or ``params`` is neither a module nor such a dict.
-        ValueError: for another ``rankdir``, fewer than 1 digit, or more nodes than ``max_nodes``.
+        TypeError: if ``root`` is no Value, Tensor or module, or ``params`` no names.
+        ValueError: for another ``rankdir``, ``detail`` or word in ``show``, fewer than 1 digit, or modules unwatched.
+        RuntimeError: if what "local", "flow" or the scalars of a tensor need was freed by ``backward()``.
     """
+    if hasattr(root, "parameters"):
+        with watch(root) as params:
+            root = root(*inputs)
+        params.names |= {name: x for name, x in _numbered("x", inputs) if isinstance(x, (Value, Tensor))}
+        root = dict(_numbered("y", root)) if isinstance(root, (list, tuple)) else root
+        detail = detail or "module"
+    words = show.split() if isinstance(show, str) else show
     need(rankdir in ("LR", "TB", "RL", "BT"), f"rankdir must be 'LR', 'TB', 'RL' or 'BT', not {rankdir!r}", ValueError)
+    need(detail in (None, *DETAILS), f"detail must be 'scalar', 'tensor' or 'module', not {detail!r}", ValueError)
     need(digits >= 1, f"digits must be at least 1, not {digits}", ValueError)
-    quantities, operations = trace(root, params, max_nodes)
-    picture = Drawing(
-        graph_attr={"rankdir": rankdir, "bgcolor": "white", "pad": "0.1", "nodesep": "0.2", "ranksep": "0.3"},
-        node_attr={"fontname": FONTS, "fontsize": str(SIZE), "fontcolor": INK, "shape": "box"},
-        edge_attr={"color": INK, "arrowsize": "0.6", "penwidth": "0.8"},
+    for word in words:
+        need(word in WORDS, f"show takes words among {', '.join(WORDS)}, not {word!r}", ValueError)
+    quantities, operations = trace(root, params)
+    if isinstance(params, Spans):
+        params.frame(operations)
+    need(detail != "module" or any(o.boxes for o in operations), UNWATCHED, ValueError)
+    marks: list[dict[Edge, Any]] = [{}, {}]
+    if detail == "scalar" and any(q.shape for q in quantities):
+        count = sum(math.prod(q.shape or ()) for q in quantities)
+        said = f"detail='scalar' would draw {count} numbers, and max_nodes is {max_nodes}: draw with detail='tensor'"
+        need(count <= max_nodes, said, ValueError)
+        gradients = slopes(operations, TINY)[2] if "flow" in words else {}
+        operations, *marks = scalars(operations, gradients)
+    elif {"local", "flow"} & {*words}:
+        *marks, _ = slopes(operations, TINY)
+    if detail == "module" and depth is not None:
+        operations = close(operations, depth)
+    if fold or (fold is None and len(quantities) + len(operations) > max_nodes):
+        operations = shorten(operations, max_nodes)
+    quantities = list(dict.fromkeys(q for o in operations for q in (*o.inputs, *o.outputs))) or quantities
+    notes: dict[Edge, list[str]] = defaultdict(list)
+    for word, sign, found in zip(("local", "flow"), "∂←", marks, strict=True):
+        for edge, x in found.items() if word in words else ():
+            notes[edge] += [] if x is None else [f"{sign} {_brief(x, digits)}"]
+    return picture(quantities, operations, rankdir, digits, words, notes)
+
+
+def draw_backward(root: Value | Tensor, *, params: Any = None, **options: Any) -> Drawing:
+    """The graph in which the gradients of ``root`` by its leaves are computed, with the graph of ``root`` itself.
+
+    It is what ``create_graph=True`` records, and what a second derivative goes back through. ``.grad`` stays as it is.
+
+    >>> x = Value(3.0, label="x")
+    >>> draw_backward(x**2).save("gradient.svg")
+    'gradient.svg'
+
+    Args:
+        root: a result; if it has several elements, the gradient is that of their sum.
+        params: names, as for `draw`.
+        **options: as for `draw`; ``show`` is data and op unless said otherwise.
+
+    Raises:
+        ValueError: if ``root`` has no graph.
+        RuntimeError: if its graph has been freed.
+    """
+    quantities, operations = trace(root, params)
+    need(
+        bool(operations), "draw_backward() needs a result with a graph; this one was given, or not recorded", ValueError
     )
-    ids = {id(q): f"n{i}" for i, q in enumerate(quantities)}
-    for q in quantities:
-        picture.node(ids[id(q)], **_box(q, digits), **STYLES[q.kind])
+    leaves = [q for q in quantities if q.kind in ("parameter", "leaf") and q.node is not None]
+    names = [q.name or f"x{i}" for i, q in enumerate(leaves, 1)]
+    faces = [q.node if isinstance(root, Value) else q.node.variable for q in leaves]
+    start = None if isinstance(root, Value) else root.new_ones(root.shape)
+    gradients = grad(root, faces, start, create_graph=True, allow_unused=True)
+    name = next(q.name for q in quantities if q.kind == "root") or "y"
+    last = next_number()
+    now = operations[-1].node.number
+    spans = Spans(
+        dict(zip(names, faces, strict=True)),
+        [[0, now + 0.5, Box("前向 forward")], [now + 0.5, last, Box("反向 backward")]],
+    )
+    roots = {f"∂{name}/∂{x}": g for x, g in zip(names, gradients, strict=True) if g is not None}
+    return draw({name: root, **roots}, params=spans, **{"show": ("data", "op"), **options})
+
+
+def picture(quantities: list[Quantity], operations: list[Operation], rankdir: str, digits: int, show: Any = SHOW,
+            notes: Mapping[Edge, list[str]] = MappingProxyType({})) -> Drawing:  # fmt: skip
+    """Quantity ``i`` as node ``n{i}``, operation ``i`` as node ``op{i}``, and the arrows between them with notes."""
+    picture = Drawing(
+        graph_attr={"rankdir": rankdir, "bgcolor": "white", "pad": "0.1", "nodesep": "0.2", "ranksep": "0.3",
+                    "fontname": FONTS, "fontsize": str(SIZE)},
+        node_attr={"fontname": FONTS, "fontsize": str(SIZE), "fontcolor": INK, "shape": "box"},
+        edge_attr={"color": LINE, "arrowsize": "0.6", "penwidth": "1", "fontname": FONTS, "fontsize": str(SIZE - 2),
+                   "fontcolor": LINE},
+    )  # fmt: skip
+    ids = {q: f"n{i}" for i, q in enumerate(quantities)}
+    places = _places(operations)
+    nodes = [(places.get(q, ()), ids[q], {**_box(q, digits, show), **STYLES[q.kind]}) for q in quantities]
+    nodes += [(o.boxes, f"op{i}", _symbol(o, "op" in show)) for i, o in enumerate(operations)]
+    _frames(picture, nodes, 0, itertools.count())
     for i, operation in enumerate(operations):
-        picture.node(f"op{i}", **_symbol(operation))
-        for q in operation.inputs:
-            picture.edge(ids[id(q)], f"op{i}")
+        for k, q in enumerate(operation.inputs):
+            picture.edge(ids[q], f"op{i}", label=_padded(notes.get((operation, k), [])) or None)
         for q in operation.outputs:
-            picture.edge(f"op{i}", ids[id(q)])
+            picture.edge(f"op{i}", ids[q])
     return picture
 
 
-def _box(q: Quantity, digits: int) -> dict[str, str]:
+def _frames(picture: Any, nodes: list[tuple[tuple[Box, ...], str, dict[str, str]]], depth: int, ids: Any) -> None:
+    """The nodes in nested frames; each comes with those that it stands in."""
+    inner: dict[Box, list[Any]] = {}
+    for boxes, name, attributes in nodes:
+        if len(boxes) == depth:
+            picture.node(name, **attributes)
+        else:
+            inner.setdefault(boxes[depth], []).append((boxes, name, attributes))
+    for box, members in inner.items():
+        with picture.subgraph(name=f"cluster_{next(ids)}") as frame:
+            frame.attr(label=_padded([box.title]), tooltip=_text(box.title), **FRAME, bgcolor=TINTS[depth % 2])
+            _frames(frame, members, depth + 1, ids)
+
+
+def _places(operations: list[Operation]) -> dict[Quantity, tuple[Box, ...]]:
+    """The frames of quantities: of a result those of its operation, of what was given those of all its readers."""
+    places: dict[Quantity, tuple[Box, ...]] = {}
+    for operation in operations:
+        for q in operation.inputs:
+            if q.kind in ("parameter", "constant"):
+                places[q] = shared([places.get(q, operation.boxes), operation.boxes])
+        places |= {q: operation.boxes for q in operation.outputs if q.kind != "root"}
+    return places
+
+
+def _box(q: Quantity, digits: int, show: Any) -> dict[str, str]:
     """The text of a quantity: its name, then data and gradient in columns."""
-    data, grad = _data(q, digits), _grad(q, digits)
-    body = _columns(data + grad)
-    if grad:
-        captions = ["data", *[""] * (len(data) - 1), "grad", *[""] * (len(grad) - 1)]
-        body = [f"{caption:4}  {line}" for caption, line in zip(captions, body, strict=True)]
+    body = lines(q, digits, show)
     name = q.name.splitlines()
     label = "".join(_text(line) + r"\n" for line in name) + "".join(_text(line) + r"\l" for line in body)
-    width = _inches(max(map(_width, name + body)))
+    width = _inches(max(map(_width, name + body), default=1))
     return {"label": label, "width": width, "height": "0.3", "margin": f"{MARGIN},0.06", "tooltip": q.kind}
 
 
-def _symbol(operation: Operation) -> dict[str, str]:
-    """The symbol of an operation: a disc around one or two characters, a pill around more."""
+def lines(q: Quantity, digits: int, show: Any = SHOW) -> list[str]:
+    """Data and gradient below each other, as many lines as each takes, and above them shape and type if asked for."""
+    if q.count > 1:
+        return [f"× {q.count:,}"]
+    data, grad = _data(q, digits) if "data" in show else [], _grad(q, digits) if "grad" in show else []
+    body = _columns(data + grad)
+    if grad:
+        captions = ["data", *[""] * (len(data) - 1)] if data else []
+        captions += ["grad", *[""] * (len(grad) - 1)]
+        body = [f"{caption:4}  {line}" for caption, line in zip(captions, body, strict=True)]
+    said = {"shape": "" if q.shape is None else "×".join(map(str, q.shape)) or "scalar", "dtype": q.dtype}
+    kind = " ".join(filter(None, (said[word] for word in said if word in show)))
+    return [kind, *body] if kind and kind not in body else body
+
+
+def _brief(x: Any, digits: int) -> str:
+    """A derivative in one line: the numbers while they are few, otherwise shape or norm."""
+    if isinstance(x, str):
+        return x
+    if np.size(x) == 1:
+        return _number(np.ravel(x)[0], digits)
+    few = _numbers(x, digits) if np.size(x) <= TINY else []
+    return f"[{'; '.join(map(' '.join, few))}]" if few else f"norm {_number(np.linalg.norm(x), digits)}"
+
+
+def _padded(lines: list[str]) -> str:
+    """Lines that start at the left, with room behind: Graphviz takes text in these fonts for narrower than it is."""
+    return "".join(_text(line) + "\N{NO-BREAK SPACE}" * math.ceil(0.8 * _width(line)) + r"\l" for line in lines)
+
+
+def _numbered(name: str, xs: Any) -> list[tuple[str, Any]]:
+    return [(f"{name}{i}" if len(xs) > 1 else name, x) for i, x in enumerate(xs, 1)]
+
+
+def _symbol(operation: Operation, shown: bool = True) -> dict[str, str]:
+    """The symbol of an operation: a disc around one or two characters, a pill around more, doubled for several."""
     symbol = operation.symbol
-    look = {"label": _text(symbol), "tooltip": _text(operation.description), "fontcolor": "#ffffff"}
-    look |= {"color": INK, "fillcolor": INK, "height": "0.3", "margin": f"{MARGIN},0.03"}
+    if not shown:
+        return {"label": "", "shape": "point", "width": "0.08", "color": LINE, "tooltip": _text(operation.description)}
+    look = {"label": r"\n".join(map(_text, symbol.splitlines())), "tooltip": _text(operation.description)}
+    look |= {"fontcolor": "#ffffff", "color": INK, "fillcolor": INK, "height": "0.3", "margin": f"{MARGIN},0.03"}
     if symbol not in COMMUTATIVE:
         look["ordering"] = "in"  # inputs from left to right, or from top to bottom
     if len(symbol) <= 2:
         return {**look, "style": "filled", "shape": "circle", "width": "0.3", "fixedsize": "true"}
-    return {**look, "style": "filled,rounded", "width": _inches(_width(symbol))}
+    several = {"peripheries": "2"} if operation.count > 1 else {}
+    return {**look, **several, "style": "filled,rounded", "width": _inches(max(map(_width, symbol.splitlines())))}
 
 
 def _data(q: Quantity, digits: int) -> list[list[str]]:

@@ -13,8 +13,12 @@ import graphviz
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        said = f"the picture cannot be written ({error.strerror}); give a file in a folder that you may write to"
+        raise OSError(error.errno, said, str(path)) from None
 
 
 class Drawing(graphviz.Digraph):

@@ -6,6 +6,7 @@ of a result in the middle is known where a rule keeps it, where the caller names
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from micrograd_cn.tensor import Tensor
 from micrograd_cn.value import Value
 
 
-@dataclass
+@dataclass(eq=False)
 class Quantity:
     """A number or an array.
 
@@ -30,6 +31,8 @@ class Quantity:
         grad: the same for its gradient; None if there is none.
         shape, dtype: of an array, or None and "".
         awaits_grad: whether a gradient ends here, so that its absence is worth showing.
+        node: where it stands in the engine's graph; None for a constant.
+        count: how many alike it stands for.
     """
 
     kind: str
@@ -39,16 +42,41 @@ class Quantity:
     shape: tuple[int, ...] | None = None
     dtype: str = ""
     awaits_grad: bool = False
+    node: Any = None
+    count: int = 1
 
 
-@dataclass
+@dataclass(eq=False)
+class Box:
+    """A frame around operations, and what it says."""
+
+    title: str
+
+
+@dataclass(eq=False)
 class Operation:
-    """What turned ``inputs`` into ``outputs`` (several only for a user's `autograd.Function`)."""
+    """What turned ``inputs`` into ``outputs`` (several for a user's `autograd.Function`, or if it stands for many).
+
+    Attributes:
+        boxes: the frames that it stands in, outermost first.
+        count: how many operations it stands for.
+        folded: whether it stands for others.
+    """
 
     symbol: str
     description: str
     inputs: list[Quantity]
     outputs: list[Quantity]
+    boxes: tuple[Box, ...] = ()
+    count: int = 1
+    folded: bool = False
+
+    @property
+    def node(self) -> Any:
+        """What the engine recorded."""
+        node = self.outputs[0].node
+        function = node.parents[0] if isinstance(node, ArrayNode) else None
+        return function if isinstance(function, _FunctionNode) else node
 
 
 class _Given:
@@ -58,20 +86,28 @@ class _Given:
         self.data = data
 
 
-def trace(root: Value | Tensor, params: Any, limit: int) -> tuple[list[Quantity], list[Operation]]:
-    """All quantities and operations below ``root``, oldest first; the root is the last quantity.
+def trace(root: Any, params: Any, limit: float = math.inf) -> tuple[list[Quantity], list[Operation]]:
+    """All quantities and operations below ``root``, oldest first.
+
+    Args:
+        root: a Value, a Tensor, or a dict of several such by name.
+        params: names; see `micrograd_cn.viz.draw`.
+        limit: the most quantities and results.
 
     Raises:
-        TypeError: if ``root`` is neither a Value nor a Tensor, or ``params`` holds no names of such.
+        TypeError: if a root is neither a Value nor a Tensor, or ``params`` holds no names of such.
         ValueError: if there are more than ``limit``.
     """
-    if not isinstance(root, (Value, Tensor)):
-        raise TypeError(f"draw() shows the graph of a Value or a Tensor, not of {type(root).__name__}")
-    face: Any = _Values if isinstance(root, Value) else _Tensors
-    reader = face(root, *_names(params))
-    found: dict[int, Any] = {id(reader.root): reader.root}
+    roots: Mapping[str, Any] = root if isinstance(root, Mapping) else {"": root}
+    for x in roots.values():
+        what = f"draw() shows the graph of a Value or a Tensor, not of {type(x).__name__}"
+        need(isinstance(x, (Value, Tensor)), what, TypeError)
+    named, parameters = _names(params)
+    face: Any = _Values if isinstance(next(iter(roots.values())), Value) else _Tensors
+    reader = face(list(roots.values()), [*named, *((name, x) for name, x in roots.items() if name)], parameters)
+    found: dict[int, Any] = {id(item): item for item in reader.roots}
     inputs: dict[int, list[Any]] = {}
-    stack = [reader.root]
+    stack = list(found.values())
     while stack:
         item = stack.pop()
         if given := reader.inputs(item):
@@ -95,8 +131,8 @@ def trace(root: Value | Tensor, params: Any, limit: int) -> tuple[list[Quantity]
         if id(origin) not in operations:
             operations[id(origin)] = Operation(symbol, description, [quantity(x) for x in inputs[key]], [])
         operations[id(origin)].outputs.append(quantity(found[key]))
-    last = quantity(reader.root)
-    last.kind = "root"
+    for item in reader.roots:
+        quantity(item).kind = "root"
     return list(quantities.values()), list(operations.values())
 
 
@@ -108,7 +144,7 @@ def _names(params: Any) -> tuple[list[tuple[str, Any]], set[int]]:
         named = trained = list(params.items())
     elif hasattr(params, "named_parameters"):
         trained = list(params.named_parameters())
-        named = trained + list(params.named_buffers())
+        named = list(params.named_buffers()) + trained
     elif hasattr(params, "parameters"):  # a module of Values: their labels are the names
         named = trained = [(p.label, p) for p in params.parameters()]
     else:
@@ -122,8 +158,8 @@ def _names(params: Any) -> tuple[list[tuple[str, Any]], set[int]]:
 class _Values:
     """Reads a graph of values."""
 
-    def __init__(self, root: Value, named: list[tuple[str, Any]], parameters: set[int]) -> None:
-        self.root, self.parameters = root, parameters
+    def __init__(self, roots: list[Value], named: list[tuple[str, Any]], parameters: set[int]) -> None:
+        self.roots, self.parameters = roots, parameters
         self.names = {id(x): str(name) for name, x in named}
 
     def inputs(self, value: Value) -> list[Value]:
@@ -137,17 +173,17 @@ class _Values:
         kind = "result" if value.plan is not None else given if value.number else "constant"
         grad = value.grad.data if isinstance(value.grad, Value) else value.grad
         name = self.names.get(id(value)) or value.label
-        return Quantity(kind, name, value.data, grad if value.number else None)
+        return Quantity(kind, name, value.data, grad if value.number else None, node=value._current())
 
 
 class _Tensors:
     """Reads a graph of array nodes. Its items are nodes, constant tensors, and `_Given` for all else."""
 
-    def __init__(self, root: Tensor, named: list[tuple[str, Any]], parameters: set[int]) -> None:
-        self.root: Any = root._current() or root
+    def __init__(self, roots: list[Tensor], named: list[tuple[str, Any]], parameters: set[int]) -> None:
+        self.roots: list[Any] = [root._current() or root for root in roots]
         self.parameters = parameters
         self.names: dict[int, str] = {}
-        self.faces: dict[int, Tensor] = {id(self.root): root}
+        self.faces: dict[int, Tensor] = {id(item): root for item, root in zip(self.roots, roots, strict=True)}
         for name, x in named:
             if isinstance(x, Tensor):
                 item = id(x._current() or x)
@@ -186,7 +222,8 @@ class _Tensors:
             return Quantity("constant", data=item.data)
         name = self.names.get(id(item), "")
         if not isinstance(item, ArrayNode):
-            return Quantity("constant", name, item._array, None, item._array.shape, item._array.dtype.name)
+            kind = "leaf" if name else "constant"  # who names it, gave it: an input
+            return Quantity(kind, name, item._array, None, item._array.shape, item._array.dtype.name)
         face = self.faces.get(id(item))
         if isinstance(item, Leaf):
             face = item.variable if face is None else face
@@ -195,7 +232,7 @@ class _Tensors:
             kind = "result"
         data = _kept_result(item) if face is None else face._array
         grad = face._grad._array if face is not None and face._grad is not None else None
-        return Quantity(kind, name, data, grad, item.shape, item.dtype.name, isinstance(item, Leaf))
+        return Quantity(kind, name, data, grad, item.shape, item.dtype.name, isinstance(item, Leaf), item)
 
 
 def _described(row: Any) -> tuple[str, str]:

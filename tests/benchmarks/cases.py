@@ -292,6 +292,21 @@ def checks(library: Any) -> Timed:
     return Timed(run)
 
 
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def picture(steps: int) -> Timed:
+    """The graph of a loop over values, four nodes a step, as SVG; Graphviz has been loaded before."""
+    from micrograd_cn import viz
+
+    start = value_start()
+    x = start
+    for _ in range(steps):
+        x = (x * start).tanh()
+    viz.draw(start).pipe()
+    return Timed(lambda: viz.draw(x).pipe())
+
+
 # --- whole programs --------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +326,18 @@ def memory(name: str, growth: bool, network: str, *settings: Any) -> Script:
         "for _ in range(10): step()\n"
         "print(peak() - before)"
     )
+
+
+def explanation() -> Timed:
+    """`viz.explain` of an input of a 2-10-10-10-10-1 network of values, as text: it reaches the loss on 10^4 paths."""
+    from micrograd_cn import Value
+    from micrograd_cn.nn.scalar import MLP
+    from micrograd_cn.viz import explain
+
+    random.seed(0)
+    x = Value(1.0, "x")
+    loss = (MLP(2, [10, 10, 10, 10, 1])([x, 2.0]) - 1.0) ** 2
+    return Timed(lambda: str(explain(loss, x)))
 
 
 def _against(name: str, bound: Bound | None, run: Callable[[Any], Timed], by_hand: Callable[[], Timed]) -> Case:
@@ -397,6 +424,9 @@ CASES = [
         {"gradcheck of PyTorch": Bound(ratio=1.0)},
         rounds=5,
     ),
+    Case("explain a weight with 10^4 paths", {OURS: explanation}),
+    Case("draw 1,000 nodes", {OURS: lambda: picture(250)}, rounds=5),
+    Case("draw 10,000 nodes, folded", {OURS: lambda: picture(2500)}, rounds=5),
     Case(
         "import",
         {OURS: lambda: importing("micrograd_cn"), "numpy": lambda: importing("numpy")},

@@ -1,0 +1,359 @@
+"""Pictures of graphs: derivatives on edges, frames of modules, folding, elements, gradients of gradients, networks."""
+
+from __future__ import annotations
+
+import random
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import micrograd_cn as torch
+from micrograd_cn import Value, nn, viz
+from micrograd_cn.nn import scalar
+from tests.test_viz import Graph
+
+
+def edges(drawing):
+    """What is written on the edges: a list of lines for each labelled edge, in order."""
+    labels = re.findall(r'-> \w+ \[label="([^"]*)"\]', drawing.source)
+    return [label.replace("\xa0", "").rstrip("\\l").split(r"\l") for label in labels]
+
+
+def frames(drawing):
+    """The titles of the frames, with how deep each lies."""
+    depth, found = 0, []
+    for line in drawing.source.splitlines():
+        if "subgraph" in line:
+            depth += 1
+        elif depth and (title := re.search(r'label="([^"\\\xa0]*)', line)) and "tooltip" in line and "->" not in line:
+            if "labeljust" in line:
+                found.append((depth, title[1].strip()))
+        elif line.strip() == "}":
+            depth -= 1
+    return found
+
+
+def chain(length):
+    v = Value(0.5, "x")
+    for _ in range(length):
+        v = v.tanh()
+    return v
+
+
+# --- the chain rule on the edges -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backward", [None, False, True])
+def test_edges_of_values_carry_local_derivative_and_flowing_gradient(backward):
+    x, w = Value(2.0, "x"), Value(-3.0, "w")
+    y = (x * w) ** 2
+    if backward is not None:
+        y.backward(retain_graph=backward)  # a freed graph of values is computed again
+    shown = edges(viz.draw(y, show="data local flow"))
+    # d(xw)/dx = w, d(xw)/dw = x, d(p²)/dp = 2p = -12; the gradients are the products
+    assert shown == [["∂ -3", "← 36"], ["∂ 2", "← -24"], ["∂ -12", "← -12"]]
+
+
+def test_local_and_flow_are_switched_on_and_off():
+    y = Value(2.0) * Value(5.0)
+    assert edges(viz.draw(y)) == []
+    assert edges(viz.draw(y, show=["local"])) == [["∂ 5"], ["∂ 2"]]
+    assert edges(viz.draw(y * 3, show="flow"))[:2] == [["← 15"], ["← 6"]]
+
+
+def test_drawing_leaves_gradients_alone():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    viz.draw(loss, show="local flow")
+    viz.draw_backward(loss)
+    assert w.grad is None
+    loss.backward()
+    assert w.grad.tolist() == [2.0, 4.0]
+
+
+def test_edges_of_tensors_carry_arrays_norms_and_shapes_of_jacobians():
+    a = torch.tensor([3.0, 4.0], requires_grad=True)
+    m = torch.ones(3, 2, requires_grad=True)
+    shown = edges(viz.draw((m @ a).sum(), show="local flow"))
+    assert [s[0] for s in shown] == ["∂ 3×6", "∂ 3×2", "∂ 1×3"]
+    assert shown[1][1] == "← [3 3]"  # three rows of ones
+    assert shown[2][1] == f"← norm {np.sqrt(3):.4g}"
+
+
+def test_a_freed_graph_of_tensors_is_refused_in_one_sentence():
+    w = torch.tensor(2.0, requires_grad=True)
+    loss = (w * w).tanh()
+    loss.backward()
+    assert viz.draw(loss)
+    with pytest.raises(RuntimeError, match=r"freed.*retain_graph=True"):
+        viz.draw(loss, show="local")
+
+
+def test_what_is_shown_can_be_chosen():
+    w = torch.ones(2, 3, requires_grad=True)
+    y = w * 2
+    labels = Graph(viz.draw(y, show="shape dtype op")).labels
+    assert labels["n0"] == "2×3 float32"
+    assert Graph(viz.draw(y, show="shape")).attributes["op0"]["shape"] == "point"
+    with pytest.raises(ValueError, match="weight"):
+        viz.draw(y, show="data weight")
+
+
+# --- modules ---------------------------------------------------------------------------------------------------------
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Sequential(nn.Linear(2, 3), nn.Tanh()), nn.Linear(3, 1))
+
+
+def test_modules_are_nested_frames_with_what_ran_in_them():
+    model = network()
+    with viz.watch(model) as seen:
+        y = model(torch.ones(1, 2))
+    drawing = viz.draw(y.sum(), params=seen, detail="module")
+    assert frames(drawing) == [
+        (1, "Sequential"),
+        (2, "0 · Sequential"),
+        (3, "0 · Linear"),
+        (3, "1 · Tanh"),
+        (2, "1 · Linear"),
+    ]
+    last = drawing.source.index("Σ")
+    assert drawing.source[:last].count("subgraph") == drawing.source[:last].count("\t}")  # the sum stands outside
+
+
+def test_depth_closes_modules_and_takes_their_parameters_in():
+    model, x = network(), torch.ones(1, 2)
+    closed = Graph(viz.draw(model, x, depth=0))
+    assert closed.labels["op0"] == "Sequential\n13 parameters"  # 2·3 + 3 + 3 + 1
+    assert closed.kinds() == {"leaf": 1, "root": 1}
+    half = Graph(viz.draw(model, x, depth=1))
+    assert [half.labels[f"op{i}"] for i in range(2)] == ["0 · Sequential\n9 parameters", "1 · Linear\n4 parameters"]
+
+
+def test_a_module_is_run_and_left_as_it_was():
+    model = network()
+    kinds = [type(m) for m in model.modules()]
+    assert "x" in Graph(viz.draw(model, torch.ones(1, 2))).labels["n0"]
+    with pytest.raises(RuntimeError), viz.watch(model):
+        model(torch.ones(1, 5))
+    assert [type(m) for m in model.modules()] == kinds
+
+
+def test_networks_of_values_have_frames_too():
+    model = scalar.MLP(2, [2, 1])
+    titles = [title for _, title in frames(viz.draw(model, [Value(1.0, "x1"), Value(2.0, "x2")]))]
+    assert titles == ["MLP", "layers.0 · Layer", "neurons.0 · Neuron", "neurons.1 · Neuron", "layers.1 · Layer",
+                      "neurons.0 · Neuron"]  # fmt: skip
+
+
+def test_modules_nobody_watched_are_refused():
+    model = network()
+    with pytest.raises(ValueError, match=r"viz\.watch"):
+        viz.draw(model(torch.ones(1, 2)), params=model, detail="module")
+    with pytest.raises(TypeError, match="list"):
+        viz.watch([model])
+
+
+# --- folding ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_long_chain_is_one_box_that_says_how_often():
+    graph = Graph(viz.draw(chain(100_000)))
+    assert [label for i, label in graph.labels.items() if i.startswith("op")] == ["× 100000\ntanh"]
+    assert graph.labels["n0"].startswith("x")
+
+
+def test_a_loop_with_shared_weights_is_one_box():
+    h, w, b = Value(0.1, "h"), Value(0.9, "w"), Value(0.2, "b")
+    for _ in range(1000):
+        h = (h * w + b).tanh()
+    graph = Graph(viz.draw(h))
+    assert graph.labels["op0"] == "× 1000\n× + tanh"
+    assert {graph.labels[i].split()[0] for i in graph.inputs("op0")} == {"h", "w", "b"}
+
+
+def test_a_long_body_stays_open_once():
+    h = Value(0.1, "h")
+    for _ in range(50):
+        h = h.sin().exp().tanh().sqrt().cos()
+    drawing = viz.draw(h, fold=True)
+    assert frames(drawing) == [(1, "× 50")]
+    symbols = [label for i, label in Graph(drawing).labels.items() if i.startswith("op")]
+    assert symbols[0].startswith("⋯ × 49")
+    assert symbols[1:] == ["sin", "exp", "tanh", "√", "cos"] or len(symbols) == 6
+
+
+def test_a_wide_network_folds_to_a_node_a_layer():
+    random.seed(0)
+    model = scalar.MLP(20, [40, 40, 1])
+    graph = Graph(viz.draw(model([1.0] * 20), params=model))
+    assert len([i for i in graph.labels if i.startswith("op")]) == 3
+    weights = [label for i, label in graph.labels.items() if graph.attributes[i]["tooltip"] == "parameter"]
+    counted = sum(int(label.split("× ")[1].replace(",", "")) for label in weights)
+    assert counted == len(model.parameters())
+
+
+def test_what_does_not_repeat_is_cut_in_the_middle():
+    rng = random.Random(0)
+    v = [Value(0.5)]
+    for _ in range(3000):
+        a, b = v[-1], rng.choice(v[-20:])
+        v.append(rng.choice([a.__add__, a.__mul__, a.__sub__, lambda _, f=a.tanh: f(), lambda _, f=a.sin: f()])(b))
+    graph = Graph(viz.draw(v[-1], max_nodes=300))
+    assert len(graph.attributes) <= 300
+    assert any("operations" in label for label in graph.labels.values())
+
+
+@pytest.mark.parametrize("steps", [3, 4, 30])
+def test_folding_keeps_a_picture_without_cycles(steps):
+    h, w = Value(0.1), Value(0.3)
+    for _ in range(steps):
+        h = (h * w).tanh() + h.sin() * w
+    graph = Graph(viz.draw(h, fold=True))
+    done, left = set(), dict.fromkeys(graph.labels)
+    while ready := [i for i in left if done.issuperset(graph.inputs(i))]:
+        done.update(ready)
+        left = {i: None for i in left if i not in done}
+    assert not left
+
+
+# --- element by element ----------------------------------------------------------------------------------------------
+
+
+def test_every_element_of_a_tensor_can_be_a_box():
+    torch.manual_seed(0)
+    model = nn.Linear(2, 2)
+    x = torch.tensor([0.0, 1.0])
+    graph = Graph(viz.draw(model, x, detail="scalar"))
+    for i in range(2):
+        (op,) = graph.outputs(next(n for n, label in graph.labels.items() if label.startswith(f"bias[{i}]")))
+        names = {graph.labels[n].split()[0] for n in graph.inputs(op)}
+        assert names == {"x[0]", "x[1]", f"weight[{i},0]", f"weight[{i},1]", f"bias[{i}]"}  # though x[0] is 0
+
+
+def test_elements_carry_the_entries_of_the_jacobian():
+    a = torch.tensor([2.0, 5.0], requires_grad=True)
+    y = (a * torch.tensor([3.0, 4.0])).prod()
+    shown = edges(viz.draw(y, detail="scalar", show="local flow"))
+    assert shown == [["∂ 3", "← 60"], ["∂ 4", "← 24"], ["∂ 20", "← 20"], ["∂ 6", "← 6"]]
+
+
+def test_too_many_elements_are_refused():
+    with pytest.raises(ValueError, match=r"detail='tensor'"):
+        viz.draw(torch.ones(100, 100, requires_grad=True) * 2, detail="scalar")
+    with pytest.raises(ValueError, match="pixel"):
+        viz.draw(Value(1.0), detail="pixel")
+
+
+# --- the graph of the gradient ---------------------------------------------------------------------------------------
+
+
+def test_the_graph_of_the_gradient_has_its_numbers():
+    x = Value(3.0, "x")
+    drawing = viz.draw_backward(x**2)
+    graph = Graph(drawing)
+    assert graph.labels[graph.find("∂y/∂x")].split() == ["∂y/∂x", "6"]
+    assert [title for _, title in frames(drawing)] == ["前向 forward", "反向 backward"]
+    assert x.grad == 0.0
+
+
+def test_the_gradient_of_a_network_of_tensors_has_a_root_for_each_parameter():
+    model = network()
+    loss = model(torch.ones(1, 2)).tanh()
+    graph = Graph(viz.draw_backward(loss, params=model))
+    names = {label.split("\n")[0] for i, label in graph.labels.items() if graph.attributes[i]["tooltip"] == "root"}
+    assert names == {"y", *(f"∂y/∂{name}" for name, _ in model.named_parameters())}
+
+
+def test_a_gradient_needs_a_graph():
+    for root in (Value(1.0), torch.tensor(1.0, requires_grad=True), torch.tensor(1.0)):
+        with pytest.raises(ValueError, match="result with a graph"):
+            viz.draw_backward(root)
+    w = torch.tensor(2.0, requires_grad=True)
+    loss = w * w
+    loss.backward()
+    with pytest.raises(RuntimeError, match="retain_graph=True"):
+        viz.draw_backward(loss)
+
+
+# --- neurons as circles ----------------------------------------------------------------------------------------------
+
+
+def test_a_network_has_a_circle_a_neuron_and_a_line_a_weight():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 1))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[1.0, -2.0], [0.5, 0.25], [-4.0, 3.0]]))
+        model[2].bias.fill_(0.125)
+    drawing = viz.draw_network(model)
+    lines = re.findall(r"(n\d_\d+) -> (n\d_\d+) \[(.*)\]", drawing.source)
+    assert len(lines) == 2 * 3 + 3
+    look = {(a, b): dict(re.findall(r'(\w+)="?([^" ]*)"?', rest)) for a, b, rest in lines}
+    assert look["n0_1", "n1_0"]["tooltip"] == "-2"
+    widths = {key: float(x["penwidth"]) for key, x in look.items() if key[0].startswith("n0")}
+    assert max(widths, key=widths.get) == ("n0_0", "n1_2")  # |-4| is the largest
+    assert len({(x["color"], x["style"]) for x in look.values()}) == 2  # by sign, in colour and in dashes
+    graph = Graph(drawing)
+    assert {graph.labels[f"n1_{i}"] for i in range(3)} == {"σ"}
+    assert graph.labels["b2_0"] == "b 0.125"
+    assert graph.labels["w0_1_0"] == "-2"
+
+
+def test_an_input_shows_what_comes_out_of_every_neuron():
+    model = scalar.MLP(2, [2, 1])
+    for p, value in zip(model.parameters(), [1, 2, 0.5, -1, -1, 0, 3, 1, -1], strict=True):
+        p.data = value
+    labels = Graph(viz.draw_network(model, [1.0, 2.0])).labels
+    assert [labels[i].split()[-1] for i in ("n0_1", "n1_0", "n1_1", "n2_0")] == ["2", "5.5", "0", "15.5"]
+    torch_model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+    out = torch_model(torch.tensor([1.0, 2.0])).item()
+    assert float(Graph(viz.draw_network(torch_model, torch.tensor([1.0, 2.0]))).labels["n2_0"].split()[-1]) == (
+        pytest.approx(out, rel=1e-2)
+    )
+
+
+def test_wide_layers_are_folded():
+    graph = Graph(viz.draw_network(nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 12))))
+    circles = [i for i, a in graph.attributes.items() if a.get("shape") == "circle"]
+    assert len(circles) == 6 + 6 + 12
+    assert (graph.labels["more0"], graph.labels["more1"]) == ("⋮ × 58", "⋮ × 122")
+    assert "n1_127" in circles
+
+
+def test_circles_and_written_weights_do_not_overlap():
+    ET.fromstring(viz.draw_network(scalar.MLP(4, [4, 4, 1])).pipe("svg"))
+    source = viz.draw_network(scalar.MLP(4, [4, 4, 1])).source
+    places = [tuple(map(float, p.split(","))) for p in re.findall(r'pos="([^!]*)!"', source)]
+    apart = [np.hypot(0.3 * (a - c), b - d) for i, (a, b) in enumerate(places) for c, d in places[:i]]
+    assert min(apart) > 0.12
+
+
+@pytest.mark.parametrize("model", [nn.Conv2d(1, 1, 3), nn.ReLU(), 3])
+def test_other_models_are_refused(model):
+    with pytest.raises(TypeError, match="linear layers"):
+        viz.draw_network(model)
+
+
+def test_an_input_of_another_size_is_refused():
+    with pytest.raises((ValueError, RuntimeError)):
+        viz.draw_network(nn.Linear(2, 1), torch.ones(4, 2))
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"cannot be written.*file"):
+        viz.draw(Value(1.0)).save(tmp_path / "file" / "y.dot")
+
+
+@pytest.mark.parametrize("rankdir", ["LR", "TB"])
+def test_frames_notes_and_chinese_names_reach_the_svg(rankdir):
+    model = scalar.MLP(2, [1])
+    drawing = viz.draw(model, [Value(1.0, "大小"), Value(2.0, "颜色")], show="data local flow", rankdir=rankdir)
+    text = "".join(ET.fromstring(drawing.pipe("svg")).itertext())
+    assert all(word in text for word in ("大小", "颜色", "MLP", "Neuron", "∂ 1", "←"))
