@@ -313,7 +313,7 @@ def test_smallest_network_is_one_layer_and_its_falsifying_example_is_code():
 def test_networks_hold_every_kind_of_layer_over_vectors_series_and_images():
     met = set()
 
-    @settings(same_each_time, max_examples=200)
+    @settings(same_each_time, max_examples=800)
     @given(networks())
     def meet(network):
         met.update(type(layer).__name__ for layer in network.model)
