@@ -1,8 +1,9 @@
 """What `tests.mutation` changes: the places that cosmic-ray's operators find, and the bytecode of each mutant.
 
-Not mutated, since no test should notice: type annotations, the texts of errors, the ``domain`` of a row (tests draw
-from it), the ``strict`` of zip. Not used of cosmic-ray's operators: removed decorators (the row is then missing,
-which is noticed at once) and further replacements of the same operator by a rarer one.
+Not mutated, since no test should notice: type annotations, the texts of errors, the ``domain`` of a row and the
+domains that have names (tests draw from them), the ``strict`` of zip, the ``maxsize`` of caches. Not used of
+cosmic-ray's operators: removed decorators (the row is then missing, which is noticed at once) and further
+replacements of the same operator by a rarer one.
 """
 
 from __future__ import annotations
