@@ -10,10 +10,11 @@ def need(module: str, extra: str) -> Any:
     """The module ``module``, which the package's extra ``extra`` installs.
 
     Raises:
-        ImportError: if it is not installed; the sentence says what to install.
+        ModuleNotFoundError: if it is not installed; the sentence says what to install.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = (error.name or module).partition(".")[0]
-        raise ImportError(f"this needs {missing}, which is missing: pip install 'micrograd-cn[{extra}]'") from error
+        said = f"this needs {missing}, which is missing: pip install 'micrograd-cn[{extra}]'"
+        raise ModuleNotFoundError(said, name=missing) from error

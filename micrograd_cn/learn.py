@@ -50,7 +50,7 @@ def run(number: int | None) -> int:
     try:
         runpy.run_path(str(found[number].path), run_name="__main__")
     except ImportError as error:
-        missing = getattr(error.__cause__ or error, "name", None) or error
+        missing = error.name or error
         sentence = f"第 {number} 章需要 (chapter {number} needs) {missing}: pip install 'micrograd-cn[all]'"
         print(f"micrograd-cn: {sentence}", file=sys.stderr)
         return 2

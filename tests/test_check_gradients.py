@@ -350,6 +350,19 @@ def test_a_tie_of_three_is_a_kink(name):
     assert check_gradients(function, shape, max_examples=4).elements > 0
 
 
+@pytest.mark.parametrize("function", [lambda x: F.normalize(x).pow(2).sum(), lambda x: F.cosine_similarity(x, x)])
+def test_where_there_is_no_first_derivative_a_second_may_be_nan(function):
+    """At a row of zeros both jump from 0 to 1, and the gradient is 0 all around."""
+    point = mg.tensor([[0.0, 0.0], [1.0, 2.0]])
+    assert check_gradients(function, point).elements > 0
+    leaf = point.double().requires_grad_()
+    (g,) = mg.autograd.grad(function(leaf).sum(), leaf, create_graph=True)
+    (second,) = mg.autograd.grad(g.sum(), leaf)
+    assert second.isnan().tolist() == [[True, True], [False, False]]
+    missing = op(function, lambda g, x: (g * mg.nan).sum() * mg.ones_like(x))  # NaN where the function is smooth
+    report_of(missing, mg.tensor([[3.0, 1.0], [1.0, 2.0]]))
+
+
 def test_a_wrong_gradient_in_a_smooth_output_beside_a_tie_is_caught():
     right = op(lambda x: x.median(-1).values, lambda g, x: 1.01 * g[..., None] * (x == x.median(-1, True).values))
     report_of(right, mg.tensor([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]), order=1)

@@ -276,6 +276,14 @@ def test_rows_that_mix_are_caught(forward, batch_dim, said, source):
         check_module(mixing, ROWS, order=1, **few)  # nothing else is wrong with it
 
 
+@pytest.mark.parametrize("rows", [torch.ones(1, 2), (1, 2)])
+def test_rows_that_mix_are_caught_in_a_batch_of_one(rows):
+    mixing = type("Mixing", (Scale,), {"forward": lambda self, x: x * self.weight - x.mean(0)})
+    with raises("row 1 of the output depends on row 0", AssertionError):
+        check_module(mixing, rows, batch_dim=0, **few)
+    check_module(Scale, rows, batch_dim=0, **few)
+
+
 def test_rows_of_integers_that_mix_are_caught():
     mixing = type("Mixing", (nn.Embedding,), {"forward": lambda self, x: nn.Embedding.forward(self, x.flip(0))})
     with raises("row 2 of the output depends on row 0|row 0 of the output depends on row", AssertionError):

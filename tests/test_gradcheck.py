@@ -99,9 +99,30 @@ def test_what_cannot_be_checked_is_said(T, x):
         assert T.autograd.gradcheck(lambda a: a * 2, T.ones((), dtype=T.float64, requires_grad=True))
 
 
+def test_an_input_that_is_passed_twice_is_one_variable(T, x):
+    for check in (T.autograd.gradcheck, T.autograd.gradgradcheck):
+        assert check(lambda a, b: a * b * b, (x, x))
+    with pytest.raises(RuntimeError, match="Jacobian mismatch"):
+        T.autograd.gradcheck(lambda a, b: a * b.detach(), (x, x))
+
+
+@pytest.mark.parametrize("result", [None, 2.0, {}])
+def test_what_returns_no_tensor_has_no_derivative_to_check(T, x, result):
+    with pytest.raises((AttributeError, TypeError)):  # PyTorch stumbles, this says so
+        T.autograd.gradcheck(lambda a: result, x)
+
+
+def test_nan_is_no_derivative(T, x):
+    with pytest.raises(RuntimeError, match="Jacobian mismatch"):
+        T.autograd.gradcheck(lambda a: a * float("nan"), x)
+
+
 def test_empty_and_constant_outputs(T, x, w):
     assert T.autograd.gradcheck(lambda a: (a * 2, w.detach()), x)
-    if T.__name__ == "micrograd_cn":  # PyTorch fails on these
+    assert T.autograd.gradcheck(lambda a: a * 2, x[:0].detach().requires_grad_())
+    if T.__name__ == "micrograd_cn":  # PyTorch fails on these, or passes
+        with pytest.raises(RuntimeError, match="not multiplied by grad_output"):
+            T.autograd.gradcheck(_cube(T, lambda g, t: 3 * t**2 * g.abs()), x)
         assert T.autograd.gradcheck(lambda a: (a * 2, a > 0), x)
         assert T.autograd.gradcheck(lambda a: a[:0], x)
         assert tuple(T.autograd.functional.jacobian(lambda w: w[:0], w).shape) == (0, 2)

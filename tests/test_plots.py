@@ -164,7 +164,7 @@ def test_without_matplotlib_one_sentence_says_what_to_install():
     code = "import sys; sys.modules['matplotlib'] = None\nfrom micrograd_cn.viz import plots\nplots.loss_curve([1.0])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     last = done.stderr.strip().splitlines()[-1]
-    assert last == "ImportError: this needs matplotlib, which is missing: pip install 'micrograd-cn[plot]'"
+    assert last == "ModuleNotFoundError: this needs matplotlib, which is missing: pip install 'micrograd-cn[plot]'"
 
 
 def test_matplotlib_is_not_imported_before_it_is_needed():

@@ -15,6 +15,7 @@ import numpy as np
 
 from micrograd_cn.autograd.modes import enable_grad, is_grad_enabled, no_grad
 from micrograd_cn.autograd.sweeps import grad
+from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 
@@ -88,6 +89,7 @@ class FlatFunction:
 
     def _floating(self, result: Any) -> list[Any]:
         tensors = tensors_in(result, self.library.tensor)
+        need(tensors, f"derivatives are those of a tensor, but {self.func!r} returns none: {result!r:.80}", TypeError)
         return [y for y in tensors if y.is_floating_point() or y.is_complex()]
 
     def __call__(self, x: Array) -> Array:
@@ -126,21 +128,27 @@ class FlatFunction:
     def analytical(self) -> Array:
         """The matrix ``d outputs / d inputs``, ``(inputs, outputs)``: a sweep for each output element."""
         rows = [self.sweep(one) for one in np.eye(len(self.y))]
-        return np.array(rows).reshape(-1, len(self.x)).T
+        return np.array(rows).reshape(len(self.y), len(self.x)).T
 
     def numerical(self, eps: float) -> Array:
         """The same matrix by central differences ``(f(x + eps) - f(x - eps)) / (2 eps)``."""
         try:
             rows = [(self(self.x + d) - self(self.x - d)) / (2 * eps) for d in eps * np.eye(len(self.x))]
-            return np.array(rows).reshape(len(self.x), -1)
+            return np.array(rows).reshape(len(self.x), len(self.y))
         finally:
             if self.in_place:
                 self(self.x)
 
 
 def variables(inputs: Sequence[Any], library: Library = OURS) -> list[int]:
-    """Which inputs require grad."""
-    return [i for i, x in enumerate(inputs) if isinstance(x, library.tensor) and x.requires_grad]
+    """Which inputs require grad; one that is passed twice is one variable."""
+    found = {id(x): i for i, x in reversed([*enumerate(inputs)]) if isinstance(x, library.tensor) and x.requires_grad}
+    return sorted(found.values())
+
+
+def signed(rng: np.random.Generator, shape: Any) -> Array:
+    """Random numbers of either sign, none of them small."""
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
 
 
 def split(x: Array, like: Sequence[Any]) -> list[Array]:

@@ -6,6 +6,7 @@ The proofs draw their examples with hypothesis, which is loaded when the first o
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any as _Any
 
+from micrograd_cn.extras import need as _need
 from micrograd_cn.testing.budget import examples
 from micrograd_cn.testing.comparison import assert_allclose, assert_close
 
@@ -26,10 +27,5 @@ __all__ = ["assert_allclose", "assert_close", "examples", *_LAZY]
 def __getattr__(name: str) -> _Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'micrograd_cn.testing' has no attribute {name!r}")
-    try:
-        return getattr(_import_module(f"micrograd_cn.testing.{_LAZY[name]}"), name)
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] != "hypothesis":
-            raise
-        said = f"{name} draws its examples with hypothesis, which is missing: pip install micrograd-cn[test]"
-        raise ModuleNotFoundError(said, name="hypothesis") from missing
+    _need("hypothesis", "test")
+    return getattr(_import_module(f"micrograd_cn.testing.{_LAZY[name]}"), name)

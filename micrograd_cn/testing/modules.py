@@ -6,18 +6,16 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import hypothesis
 import numpy as np
 from hypothesis import strategies as st
 
 from micrograd_cn.autograd.differences import tensors_in
 from micrograd_cn.creation import ones_like, tensor
 from micrograd_cn.nn.modules.module import Module
-from micrograd_cn.ops.shape import need
+from micrograd_cn.ops.shape import cat, need
 from micrograd_cn.random import get_rng_state, manual_seed, set_rng_state
 from micrograd_cn.tensor import Tensor
-from micrograd_cn.testing.budget import examples
-from micrograd_cn.testing.gradients import _leaf, _strategy, check_gradients
+from micrograd_cn.testing.gradients import check_gradients, for_all, leaf, strategy
 
 
 def check_module(
@@ -47,18 +45,10 @@ def check_module(
         need(mode in ("train", "eval"), f"check_module: a mode is 'train' or 'eval', but it is {mode!r}", ValueError)
     before = get_rng_state()
 
-    @hypothesis.seed(seed)
-    @hypothesis.settings(
-        max_examples=max_examples or examples(), database=None, deadline=None, report_multiple_bugs=False,
-        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink), suppress_health_check=list(hypothesis.HealthCheck),
-    )  # fmt: skip
-    @hypothesis.given(inputs=st.tuples(*map(_strategy, inputs)))
-    def keeps(inputs: tuple[Any, ...]) -> None:
-        proof.example([_leaf(x) for x in inputs])
-
     try:
         proof = _Proof(module, modes, batch_dim, seed)
-        keeps()
+        drawn = st.tuples(*map(strategy, inputs))
+        for_all(drawn, lambda inputs: proof.example([leaf(x) for x in inputs]), max_examples, seed)()
         parameters = [p.detach() for p in proof.trained.values()]
         for mode in modes if proof.differentiable else ():
             run = proof.function(mode, len(inputs))
@@ -181,6 +171,9 @@ class _Proof:
     def independent(self, inputs: Sequence[Any], mode: str, outputs: Sequence[Tensor], dim: int) -> None:
         """No row of an output changes with another row of the inputs."""
         count = inputs[0].shape[dim]
+        if count == 1:  # there must be another row for it to depend on
+            inputs = [cat([x, x], dim) if isinstance(x, Tensor) and x.ndim > dim else x for x in inputs]
+            count, outputs = 2, self.run(copy.deepcopy(self.module), inputs, mode)
         for y in outputs:
             fits = y.ndim > dim and y.shape[dim] == count
             self.must(fits, f"batch_dim={dim} has {count} rows, but an output is of shape {tuple(y.shape)}")
