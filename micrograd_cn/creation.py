@@ -13,7 +13,7 @@ import numpy as np
 from micrograd_cn import dtypes
 from micrograd_cn.device import require_cpu
 from micrograd_cn.engine import mode
-from micrograd_cn.ops.shape import common_shape, need, sizes
+from micrograd_cn.ops.shape import common_shape, need, overlapping, sizes
 from micrograd_cn.recording import common_dtype, wrap
 from micrograd_cn.tensor import Size, Tensor
 
@@ -263,10 +263,11 @@ def _even(start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> np.ndarray[A
 
 
 def _like(x: Tensor, dtype: Any) -> tuple[np.ndarray[Any, Any], np.dtype[Any]]:
-    """The array of ``x``, and the type of one like it."""
+    """The array of ``x`` (or another of its shape that lies in order), and the type of one like it."""
     if not isinstance(x, Tensor):
         raise TypeError(f"argument 'input' must be Tensor, not {type(x).__name__} ({x!r})")
-    return x._array, x._array.dtype if dtype is None else dtypes.to_numpy(dtype)
+    array = np.empty(x.shape, x._array.dtype) if overlapping(x._array) else x._array
+    return array, array.dtype if dtype is None else dtypes.to_numpy(dtype)
 
 
 @creates

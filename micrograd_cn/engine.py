@@ -18,7 +18,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 next_number = itertools.count(1).__next__
-"""The next creation number. One count serves nodes and writes, so both stand on one time line."""
+"""The next creation number, never 0. One count serves nodes and writes, so both stand on one time line."""
 
 
 class _Mode(threading.local):
@@ -150,10 +150,7 @@ def _prepared(sweep: Callable[..., Any]) -> Callable[..., Any]:
 
 @_prepared
 def sweep(
-    roots: Iterable[tuple[Node, Any]],
-    retain_graph: bool = False,
-    create_graph: bool = False,
-    wanted: Sequence[Node] | None = None,
+    roots: Iterable[tuple[Node, Any]], retain_graph: bool, create_graph: bool, wanted: Sequence[Node] | None
 ) -> dict[int, Any]:
     """The chain rule: carry gradients from the roots to the leaves.
 

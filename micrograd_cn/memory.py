@@ -17,7 +17,7 @@ from micrograd_cn import dtypes, recording
 from micrograd_cn.engine import Face, mode, next_number, written
 from micrograd_cn.methods import TableMethods
 from micrograd_cn.ops import indexing
-from micrograd_cn.ops.shape import need
+from micrograd_cn.ops.shape import memory_order, need, overlapping
 from micrograd_cn.ops.table import primitive
 from micrograd_cn.recording import ArrayNode, Leaf, Nowhere, wrap
 
@@ -32,13 +32,13 @@ np.empty(31 << 20, np.uint8)
 @primitive(lambda g: g, exact=True, backward_name="ToCopyBackward0")
 def cast(x: Any, to: Any) -> Any:
     """``x`` in the NumPy type ``to``; the engine casts the gradient back."""
-    return x.astype(to)
+    return x.astype(to, memory_order(x))
 
 
 @primitive(lambda g: g, exact=True)
 def clone(x: Any) -> Any:
     """A copy of ``x`` that passes its gradient on."""
-    return np.array(x, order="K", copy=True)
+    return np.array(x, order=memory_order(x), copy=True)
 
 
 @primitive(lambda g: np.zeros_like(g), lambda g: g, exact=True, backward_name="CopyBackwards")
@@ -70,22 +70,21 @@ def _retrace(steps: tuple[tuple[Callable[..., Any], Any], ...], x: Any) -> Any:
     return x
 
 
-def _outside(shape: tuple[int, ...], steps: Any) -> Any:
-    mask = np.ones(shape, dtype=bool)
-    _retrace(steps, mask)[...] = False
-    return mask
+def _put(x: Any, steps: Any, value: Any) -> Any:
+    """A copy of ``x`` in which the view that ``steps`` describe is ``value``; in another layout it may show a copy."""
+    out = x.copy()
+    np.put(out, _retrace(steps, np.arange(x.size).reshape(x.shape)), value)
+    return out
 
 
 @primitive(
-    lambda g, steps: np.where(_outside(g.shape, steps), g, 0),
-    lambda g, steps: _retrace(steps, g),
+    lambda g, steps: np.where(_put(np.ones(g.shape, bool), steps, False), g, 0),
+    lambda g, steps: g.contiguous() if isinstance(g := _retrace(steps, g), recording._Tensor) else g,
     backward_name="CopySlices",
 )
 def overwritten(x: Any, value: Any, steps: Any) -> Any:
     """``x`` after the view of it that ``steps`` describe has become ``value``."""
-    out = x.copy()
-    _retrace(steps, out)[...] = value
-    return out
+    return _put(x, steps, value)
 
 
 class View:
@@ -110,7 +109,8 @@ class View:
         base, cell = self.base, self.base._cell
         if cell is None:
             return
-        if self.origin is not None and base._node is not None and cell[0] > self.seen:
+        learns = base._node is not None or not (view._node is None or isinstance(view._node, Leaf))
+        if self.origin is not None and learns and cell[0] > self.seen:
             raise self.refusal("and its base or another view of its base has been")
         lost = view._node is None or isinstance(view._node, Nowhere)
         if self.origin is None and base._node is not None and cell[0] > self.seen:
@@ -205,13 +205,7 @@ class Memory(TableMethods, Face):
             leaf = of_leaf or isinstance(self._node, Leaf)
             need(not leaf, f"{what} is being used in an in-place operation.")
         need(self._cell is not None or mode.inference, _INFERENCE)
-        if 0 in self._array.strides and change not in _OVERWRITING[:2]:
-            need(not self._overlaps(), _SHARED)
-
-    def _overlaps(self) -> bool:
-        """Whether one place in memory stands for several elements."""
-        strides = zip(self._array.strides, self._array.shape, strict=True)
-        return self._array.size > 0 and any(s == 0 and n > 1 for s, n in strides)
+        need(change in _OVERWRITING[:2] or not overlapping(self._array), _SHARED)
 
     def _stand_where(self, after: Tensor) -> Self:
         """Take the place in the graph of ``after``, a new result whose data has just been written here."""
@@ -266,6 +260,8 @@ class Memory(TableMethods, Face):
             value = wrap(_data(value))
         if indexing.is_basic(index):
             target = self[index]
+            plain = all(i is Ellipsis or (isinstance(i, slice) and i.step in (None, 1)) for i in index)
+            target = self if plain and target._array.shape == self._array.shape else target  # no view of all
             target.copy_(_without_leading_ones(value, target.ndim))
         elif any(isinstance(i, int) for i in index):
             first, then = indexing.apart(index)

@@ -107,7 +107,7 @@ def normal(
     m, s = (x._array if isinstance(x, Tensor) else x for x in (mean, std))
     need(not np.any(np.asarray(s) < 0), "normal expects all elements of std >= 0.0")
     shape, kind = common_shape(np.shape(m), np.shape(s)), tensors[0]._array.dtype
-    drawn = (source.normal(shape, kind) * s + m).astype(kind)
+    drawn = np.asarray(source.normal(shape, kind) * s + m, kind)
     told = flat(tensors[0], drawn)  # in the graph of both, with gradients of 0
     return told if len(tensors) == 1 else told + flat(tensors[1], np.zeros_like(drawn))
 
@@ -115,7 +115,7 @@ def normal(
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that ``input`` gives for each element, else 0."""
     p = input._array
-    return flat(input, (generator or default_generator).bernoulli_each(p).astype(p.dtype))
+    return flat(input, np.asarray((generator or default_generator).bernoulli_each(p), p.dtype))
 
 
 def multinomial(

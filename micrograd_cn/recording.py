@@ -243,6 +243,8 @@ def apply(self: Any, row: Primitive, args: tuple[Any, ...], named: dict[str, Any
         raise _explained(row, arrays, error) from None
     if out.__class__ is not _ndarray:
         out = np.asarray(out)
+    elif row.packed and not out.flags.c_contiguous:
+        out = np.ascontiguousarray(out)
 
     result = _new(_Tensor)
     result._array = out

@@ -1,9 +1,10 @@
 """What `tests.mutation` changes: the places that cosmic-ray's operators find, and the bytecode of each mutant.
 
 Not mutated, since no test should notice: type annotations, the texts of errors, the ``domain`` of a row and the
-domains that have names (tests draw from them), the ``strict`` of zip, the ``maxsize`` of caches. Not used of
-cosmic-ray's operators: removed decorators (the row is then missing, which is noticed at once) and further
-replacements of the same operator by a rarer one.
+domains that have names (tests draw from them), the ``strict`` of zip, the ``maxsize`` of caches, the ``copy`` of
+astype, the -1 of reshape (for which NumPy takes any negative number). Not used of cosmic-ray's operators: removed
+decorators (the row is then missing, which is noticed at once) and further replacements of the same operator by a rarer
+one.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Mutant(NamedTuple):
 
 
 class _Plain(ast.NodeTransformer):
-    """Takes away what is not mutated: annotations, texts of errors, domains, the ``strict`` of zip."""
+    """Takes away what is not mutated: annotations, texts of errors, domains, the ``strict`` of zip, …"""
 
     def visit_arg(self, node: ast.arg) -> Any:
         node.annotation = None
@@ -88,6 +89,10 @@ class _Plain(ast.NodeTransformer):
         node.keywords = [k for k in node.keywords if k.arg not in ("domain", "maxsize", "strict")]
         if getattr(node.func, "id", "") == "need":
             node = _WithoutTexts().visit(node)
+        if getattr(node.func, "attr", "") == "astype":
+            node.keywords = []
+        if getattr(node.func, "attr", "") == "reshape":
+            node.args = [_any_negative(a) for a in node.args]
         return self.generic_visit(node)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
@@ -100,6 +105,16 @@ class _Plain(ast.NodeTransformer):
 
 
 _OPPOSITE: dict[type, Callable[[], Any]] = {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is}
+
+
+def _any_negative(length: ast.expr) -> ast.expr:
+    """-1 for any negative number, also in a tuple."""
+    match length:
+        case ast.Tuple(elts):
+            return ast.Tuple([_any_negative(n) for n in elts], ast.Load())
+        case ast.UnaryOp(ast.USub(), ast.Constant()):
+            return ast.Constant(-1)
+    return length
 
 
 class _WithoutTexts(ast.NodeTransformer):
@@ -161,7 +176,8 @@ def mutated(place: Place) -> Mutant | None:
     new = mutate_code(old, get_operator(f"core/{place.operator}")(), place.k)
     if meaning(new) in (None, meaning(old)):
         return None
-    pairs = [(a.strip(), b.strip()) for a, b in itertools.zip_longest(old.splitlines(), new.splitlines()) if a != b]
+    both = itertools.zip_longest(old.splitlines(), new.splitlines(), fillvalue="")
+    pairs = [(a.strip(), b.strip()) for a, b in both if a != b]
     whole = "".join([*lines[:first], new, *lines[end:]])
     file = str(place.path.relative_to(ROOT))
     return Mutant(

@@ -3,8 +3,9 @@
     python -m tests.mutation [FILES…] [--sample N] [--seed S] [--jobs 2] [--seconds 15] [--again FILE]
 
 Each mutant (`tests.mutants`) changes one place of ``engine.py`` or ``ops/`` and is tried with the tests that run the
-changed function: the one that killed its neighbour first, then the fastest, until one fails or ``--seconds`` of them
-have run. It counts as killed, too, if it cannot be imported, takes ten times as long, or takes 4 GB more memory.
+changed function, until one fails or ``--seconds`` of them have run: the one that killed its neighbour first, then the
+fastest, where those of its own module may take ten times as long. It counts as killed, too, if it cannot be imported,
+takes ten times as long, or takes 4 GB more memory.
 Survivors that ``mutation_survivors.tsv`` does not explain are printed in the form of that file, and the exit code is
 then 1; ``--again FILE`` tries only those of such a print, after tests have been added.
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import functools
 import gc
 import hashlib
 import importlib.machinery
@@ -44,11 +46,14 @@ from typing import Any, NamedTuple
 import pytest
 from tqdm import tqdm
 
-from tests.mutants import ROOT, TARGETS, Change, Mutant, change, codes, mutated, original, places, users_of
+from tests.mutants import ROOT, TARGETS, Change, Mutant, change, codes, mutated, original, places, statements, users_of
 
 SURVIVORS = Path(__file__).with_name("mutation_survivors.tsv")
 # Nothing of these runs a mutated line that the others do not, and they start processes or train for long.
-LEFT_OUT = {"test_cli", "test_clients", "test_data", "test_stubs", "test_tutorials", "test_viz"}
+LEFT_OUT = re.compile(
+    "test_(animation|chapters_.*|check_.*|cli|clients|data|endurance|examples|explain|learn|plots|readme|strategies|"
+    "stubs|tutorials|viz|viz_draw)"
+)
 LOOKS = "test_signatures"  # looks at functions without calling them
 
 
@@ -154,10 +159,19 @@ def called(found: set[tuple[str, int]]) -> Iterator[None]:
         sys.settrace(before), threading.settrace(before)  # type: ignore[arg-type]
 
 
+def caches() -> list[Any]:
+    """The caches of functions of the package."""
+    found = (thing for thing in gc.get_objects() if type(thing).__name__ == "_lru_cache_wrapper")
+    return [cache for cache in found if str(cache.__module__).startswith("micrograd_cn")]
+
+
 def measure(items: list[pytest.Item]) -> dict[str, Any]:
     """The reach of the tests that pass, as JSON writes it."""
     reach: dict[str, Any] = {}
+    remembered = caches()
     for item in items:
+        for cache in remembered:
+            cache.cache_clear()
         calls: set[tuple[str, int]] = set()
         start = os.times()
         with called(calls):
@@ -171,8 +185,8 @@ def measure(items: list[pytest.Item]) -> dict[str, Any]:
 def survey(modules: list[Path], jobs: int) -> dict[str, Reach]:
     """The reach of all tests: from the notes of an earlier run as far as no file it depends on has changed."""
     notes = ROOT / "build/mutation.json"
-    helpers = [*ROOT.glob("micrograd_cn/**/*.py"), *(p for p in ROOT.glob("tests/*.py") if p not in modules)]
-    shared = b"".join(p.read_bytes() for p in sorted(helpers) if p != Path(__file__).resolve())
+    helpers = [*ROOT.glob("micrograd_cn/**/*.py"), *ROOT.glob("tests/*.py"), *ROOT.glob("tests/parity*.t*")]
+    shared = b"".join(p.read_bytes() for p in sorted(helpers) if p not in {*modules, Path(__file__).resolve()})
     digests = {m: hashlib.sha256(shared + m.read_bytes()).hexdigest() for m in modules}
     known = json.loads(notes.read_text()) if notes.exists() else {}
     known = {d: known[d] for d in digests.values() if d in known}
@@ -214,12 +228,10 @@ class Bytecode:
     def __init__(self) -> None:
         paths = {str(p) for p in TARGETS}
         self.found = collections.defaultdict(list)
-        self.caches = []
+        self.caches = caches()
         for thing in gc.get_objects():
             if isinstance(thing, types.FunctionType) and thing.__code__.co_filename in paths:
                 self.found[thing.__code__].append(thing)
-            elif type(thing).__name__ == "_lru_cache_wrapper" and str(thing.__module__).startswith("micrograd_cn"):
-                self.caches.append(thing)
 
     def put(self, path: str, new: types.CodeType) -> None:
         """Make all functions of a module those of its mutated code."""
@@ -274,6 +286,13 @@ def imported_anew(change: Change, tests: list[str], reach: dict[str, Reach]) -> 
 # --- the run ---------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
+def about(file: str) -> re.Pattern[str]:
+    """What is found in the names of tests of a module and of tests of something that stands in it."""
+    names = set[str]().union(*(s.defines for s in statements() if s.file == file))
+    return re.compile(rf"test_{Path(file).stem}\b|[\[.]({'|'.join(sorted(names))})[\](-]")
+
+
 class Choice:
     """The tests for a mutant, the most promising first."""
 
@@ -294,8 +313,9 @@ class Choice:
             names, users = users_of(m)
             known = re.compile(rf"[\[_.-]({'|'.join(n.strip('_') for n in names)})[\]_-]|{LOOKS}")
             tests = set.union(*(self.at[at] for at in users)) | {t for t in self.reach if known.search(t)}
-        killers = self.killers[m.file, m.piece]
-        order = sorted(tests, key=lambda t: (-killers[t], LOOKS not in t, self.reach[t].seconds, t))
+        killers, near = self.killers[m.file, m.piece], about(m.file)
+        cost = {t: self.reach[t].seconds * (0.1 if near.search(t) else 1) for t in tests}
+        order = sorted(tests, key=lambda t: (-killers[t], LOOKS not in t, cost[t], t))
         spent = itertools.accumulate(self.reach[t].seconds for t in order)
         return [t for t, total in zip(order, spent, strict=True) if total <= self.seconds or t == order[0]]
 
@@ -366,7 +386,7 @@ def main() -> int:
                  "scipy.special", "scipy.linalg", "hypothesis", "matplotlib", "micrograd"):  # fmt: skip
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    modules = [p for p in sorted(ROOT.glob("tests/test_*.py")) if p.stem not in LEFT_OUT]
+    modules = [p for p in sorted(ROOT.glob("tests/test_*.py")) if not LEFT_OUT.fullmatch(p.stem)]
     reach = survey(modules, asked.jobs)
     ((_, early),) = forked(lambda _: at_import(), [None], 1)
     paths = [p.resolve() for p in asked.files] or TARGETS

@@ -9,6 +9,39 @@ The blanks: ``a`` any tensor of floating point, ``t`` one of any type; ``b`` and
 
 from __future__ import annotations
 
+# What every program begins with.
+HEADER = """import copy, io, pickle
+import micrograd_cn as T  # or: import torch as T
+T.set_default_dtype(T.float64)
+log = []
+look = lambda who: lambda g: log.append((who, (g + 0).tolist()))  # of a sum: zeros may have no memory
+def grown(who, act):  # PyTorch calls such hooks after an undefined gradient, too
+    def hook(_):
+        t = globals().get(who)
+        if t is not None and t.requires_grad and t.grad is not None:
+            act(t)
+    return hook
+after = lambda who: grown(who, lambda t: look(who)(t.grad))
+halve = lambda who: grown(who, lambda t: setattr(t, "grad", t.grad * 0.5))
+def own(g):
+    return None if g is None else g.clone()
+def unnoticed(t):
+    t.data.mul_(0.5)
+    return t
+def moved(t):
+    t.data = t.data * 0.5
+    return t
+def saved_and_loaded(x):
+    T.save(x, file := io.BytesIO())
+    return T.load(io.BytesIO(file.getvalue()))
+"""
+LEAVES = [
+    "t0 = T.tensor([[0.31, -1.27, 0.83], [1.53, 0.47, -0.61]], requires_grad=True)",
+    "t1 = T.tensor([0.73, -0.38, 1.19], requires_grad=True)",
+    "t2 = T.tensor([[-1.03, 0.21, 0.57], [0.37, 1.11, -0.89], [0.13, -0.43, 0.67]])",
+    "t3 = T.tensor(1.37, requires_grad=True)",
+    "T.manual_seed(0); net = T.nn.Linear(3, 3)",
+]
 F = "T.nn.functional."
 
 
@@ -21,7 +54,7 @@ def _each(template: str, names: str) -> list[str]:
 VALUES = {
     "arithmetic": (10, [
         *_each("{a} @ {b}", "+ - *"), "{a} / ({b} * {b} + 1)", "{n} - {a}", "{n} / ({a} * {a} + 1)", "{a} * {n}",
-        "{a} ** 2", "-{a}", "({a} * {a} + 1) ** {b}.tanh()", "1.5 ** {a}.tanh()", "{a} % 0.7",
+        "{a} ** 2", "-{a}", "({a} * {a} + 1) ** {b}.tanh()", "1.5 ** {a}.tanh().contiguous()", "{a} % 0.7",
         "T.addcmul({a}, {b}, {c}, value=0.5)", "T.addcdiv({a}, {b}, {c} * {c} + 1)", "T.lerp({a}, {b}, {c})",
         *_each("T.@({a}, {b})", "maximum minimum fmax hypot logaddexp"), "T.atan2({a}, {b} * {b} + 1)",
         "T.where({a}.detach() > 0.3, {a}, {b})", "T.where({a}.detach() > {b}.detach(), {a}, {n})",
@@ -34,7 +67,8 @@ VALUES = {
         "{a}.clamp(-0.9, 0.8)", "{a}.clamp(min={b})", "{a}.masked_fill({a}.detach() > 0.4, {n})", "{a}.nan_to_num()",
         *_each(F + "@({a})", "gelu silu softplus elu leaky_relu hardtanh softsign mish logsigmoid relu6 selu celu"),
         *_each(F + "@({a})", "hardsigmoid hardswish tanhshrink softshrink hardshrink"),
-        F + "gelu({a}, approximate='tanh')", F + "threshold({a}, 0.2, -0.1)", F + "prelu({a}, T.tensor([0.3]))",
+        F + "gelu({a}, approximate='tanh')", F + "threshold({a}, 0.2, -0.1)",
+        F + "prelu({a}, T.tensor([0.3]))",
     ]),
     "reductions": (8, [
         "{a}.sum()", "{a}.mean()", "{a}.var()", "{a}.norm()", "{a}.max()", "{a}.min()", "{a}.amax()",
@@ -83,11 +117,12 @@ VALUES = {
     "matrices": (5, [
         "{a} @ {m}", "{a} @ {m}", "T.matmul({a}.tanh(), {m})", "{a} @ {a}.mT",
         "T.einsum('...i,...i->...', {a}, {b}).clone()", "T.outer({a}.reshape(-1), {b}.reshape(-1))",
-        "T.linalg.inv({a} @ {a}.mT + 3 * T.eye({a}.shape[-2]))",
+        "T.linalg.inv({a} @ {a}.mT + 3 * T.eye({a}.shape[-2])).contiguous().clone()",
         "T.linalg.det({a} @ {a}.mT / 4 + T.eye({a}.shape[-2]))", "T.einsum('ij,kj->ik', {a}, {b}).clone()",
-        "T.linalg.solve({a} @ {a}.mT + T.eye({a}.shape[-2]), {a})", "T.kron({a}.reshape(-1) * 1, {b}.reshape(-1) * 1)",
-        "{a}.trace()", "T.dot({a}.reshape(-1), {a}.reshape(-1))",
-        "T.linalg.cholesky({a} @ {a}.mT + T.eye({a}.shape[-2]))", "T.tensordot({a}, {b}, dims=0)", "T.mm({a}, {m})",
+        "T.linalg.solve({a} @ {a}.mT + T.eye({a}.shape[-2]), {a}).contiguous().clone()", "{a}.trace()",
+        "T.kron({a}.reshape(-1) * 1, {b}.reshape(-1) * 1)", "T.dot({a}.reshape(-1), {a}.reshape(-1))",
+        "T.linalg.cholesky({a} @ {a}.mT + T.eye({a}.shape[-2])).contiguous().clone()", "T.tensordot({a}, {b}, dims=0)",
+        "T.mm({a}, {m})",
     ]),
     "networks": (6, [
         "T.softmax({a}, {d})", "T.log_softmax({a}, {d})",
@@ -95,7 +130,7 @@ VALUES = {
         F + "binary_cross_entropy_with_logits({a}, {b}.detach().sigmoid())",
         F + "cross_entropy({a}, {a}.detach().argmax(-1))",
         F + "nll_loss({a}, {a}.detach().argmin(-1), reduction='sum')", F + "layer_norm({a}, {a}.shape[-1:])",
-        F + "normalize({a}, dim={d})", F + "rms_norm({a}, {a}.shape[-1:])",
+        F + "normalize({a}, dim={d}, eps=0.1)", F + "rms_norm({a}, {a}.shape[-1:])",
         F + "batch_norm(T.stack([{a}.reshape(-1), {a}.reshape(-1).sin()]), None, None, training=True)",
         F + "cosine_similarity({a}, {a}.sin(), dim=-1)", F + "glu({a}.repeat_interleave(2, -1))",
         F + "dropout({a}, 0.0)", F + "linear({k}, T.eye(3) * 0.5)",
@@ -116,7 +151,7 @@ VALUES = {
     ]),
     "leaves": (4, [
         "{a}.detach()", "unnoticed({a}.clone())", "moved({a}.detach().clone().requires_grad_())",
-        "{a}.detach().clone().requires_grad_()", "{a}.data.clone()", "copy.deepcopy({a})", "copy.copy({l})",
+        "{a}.detach().clone().requires_grad_()", "{a}.data.clone()", "copy.deepcopy({a})", "copy.copy({l}).clone()",
         "T.ones(2, 3)", "T.zeros(3, requires_grad=True)", "T.zeros_like({a})", "T.ones_like({a}, requires_grad=True)",
         "T.nn.Parameter({a}.detach())", "{l}.grad", "{q}.grad", "net.weight", "net.bias",
         "T.tensor(({a}.detach() + 0).tolist())", "T.as_tensor({a})", "T.from_numpy(({a}.detach() + 0).numpy())",

@@ -184,7 +184,7 @@ def _convolutions(first: int, second: int, result: int, bias: bool = True) -> Ca
 
 STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     "gated": lambda rng: [
-        ([numbers(rng, n), np.asarray(rng.integers(0, 2, n) * 0.7)], ()) for n in ((), (2, 3), (0, 3))
+        ([numbers(rng, n), np.asarray(rng.uniform(0.2, 1, n))], ()) for n in ((), (2, 3), (0, 3))
     ],
     "where": _conditional,
     "bitwise_and": _whole(2), "bitwise_or": _whole(2), "bitwise_xor": _whole(2), "bitwise_not": _whole(1),
@@ -235,7 +235,8 @@ STRUCTURAL: dict[str, Callable[[np.random.Generator], list[Sample]]] = {
     "cast": _plain(((), np.dtype(np.float64)), ((2, 3), np.dtype(np.float64))),
     "output": lambda rng: [],  # the engine's own way out of a Function with several results; test_function covers it
     # computed elsewhere: that the gradient is another than that of the values is their purpose
-    "corrected": lambda rng: [], "underivable": lambda rng: [], "flat": _plain(((2, 3), np.ones((2, 3)))),
+    **dict.fromkeys(("corrected", "underivable", "flat"), lambda rng: []),
+    "halted": lambda rng: [([numbers(rng, n), np.asarray(rng.random(n) < 0.5), 0.7], ()) for n in ((), (2, 3), (0, 3))],
     # matrices; those read from one triangle are differentiated in test_linalg
     **dict.fromkeys(("linalg_inv", "linalg_det", "linalg_cofactors", "linalg_logabsdet"), _regular(*_SQUARE)),
     **dict.fromkeys(("linalg_qr", "linalg_svd", "linalg_svdvals"), _regular(*_TALL)),

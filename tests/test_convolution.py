@@ -91,6 +91,55 @@ def test_all_derivatives_of_both_orders(function, tile, monkeypatch):
     assert gradgradcheck(call, inputs)
 
 
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(case=cases(), room=st.integers(1, 4), spare=st.floats(0, 0.99))
+def test_bands_of_lines_fill_the_cache_and_read_only_what_windows_see(case, room, spare):
+    x, w, how = case
+    y = CONV[len(x) - 3](mt.zeros(x), mt.zeros(w), **how).shape
+    (s, *_), (p, *_), (d, *_), _ = geometry = convolution.Geometry(**how)
+    line = 8 * x[1] * np.prod(w[2:]) * np.prod(y[3:])  # bytes of the columns
+    done = np.zeros((y[0], y[2]), int)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "_TILE", tile := int((room + spare) * line))
+        for memory, (some, _, seen), (_, _, made) in convolution._tiles(x, w, y, geometry, np.float64):
+            done[some, made] += 1
+            lines = made.stop - made.start
+            assert lines * line <= tile and (made.stop == y[2] or (lines + 1) * line > tile)
+            first, last = np.clip((made.start * s - p, (made.stop - 1) * s + (w[2] - 1) * d - p + 1), 0, x[2])
+            assert seen == slice(first, max(first, last)) and memory.images.shape[2] == seen.stop - seen.start
+    assert (done == 1).all()
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(case=cases(), ones=st.booleans(), room=st.floats(0.5, 4))
+def test_a_tile_has_no_more_than_what_windows_see_and_fits_in_the_cache(case, ones, room):
+    """In one long run, if windows move by one, there are useless ones: no more than half as many as useful ones."""
+    x, w, how = case
+    how["stride"] = (1,) * (len(x) - 2) if ones else how["stride"]
+    y = CONV[len(x) - 3](mt.zeros(x), mt.zeros(w), **how).shape
+    reach = np.subtract(y[2:], 1) * how["stride"] + np.subtract(w[2:], 1) * how["dilation"] + 1
+    padded = np.maximum(reach, np.add(x[2:], how["padding"]))
+    useful, run = np.prod(y[2:]), np.ravel_multi_index(np.subtract(y[2:], 1), padded) + 1
+    flat = max(how["stride"]) == 1 and 2 * (run - useful) <= useful
+    image = 8 * x[1] * np.prod(w[2:]) * (np.prod(padded) if flat else useful)  # bytes of the columns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "_TILE", tile := int(room * image))
+        memory = convolution._Tile(x, w, y, convolution.Geometry(**how), np.float64)
+    assert memory._padded.shape[2:] == tuple(padded)
+    assert memory.columns.shape[-1] == (run if flat else useful)
+    assert memory._room[0].size == (np.prod(padded) - run if flat else 0)
+    assert memory.count == min(x[0], max(1, tile // image))
+
+
+def test_the_work_of_all_three_parts_is_the_number_of_products(monkeypatch):
+    told, shared = [], convolution.shared
+    monkeypatch.setattr(convolution, "shared", lambda *args: told.append(args[1:]) or shared(*args))
+    x, w = mt.randn(3, 4, 5, 6, requires_grad=True), mt.randn(6, 2, 2, 3, requires_grad=True)
+    y = F.conv2d(x, w, stride=2, groups=2)
+    y.sum().backward()
+    assert told == [(3, y.numel() * 2 * 2 * 3)] * 3
+
+
 def test_known_numbers():
     """An identity kernel copies, a difference kernel differentiates, a kernel of ones adds up."""
     x = mt.arange(16.0).reshape(1, 1, 4, 4)
@@ -102,6 +151,11 @@ def test_known_numbers():
     assert F.conv_transpose1d(mt.tensor([[[1.0, 2.0]]]), mt.tensor([[[1.0, 10.0]]]), stride=2).tolist() == [
         [[1.0, 10.0, 2.0, 20.0]]
     ]
+
+
+def test_of_no_channels_the_sum_is_zero():
+    y = F.conv2d(mt.zeros(2, 0, 4, 5), mt.zeros(2, 0, 3, 3), bias := mt.tensor([1.0, 2.0]))
+    assert y.equal(bias[:, None, None].expand(2, 2, 2, 3))
 
 
 @pytest.mark.parametrize("padding_mode", ["zeros", "reflect", "replicate", "circular"])

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 import micrograd_cn as mt
 from micrograd_cn import nn
 from micrograd_cn.nn import functional as F
-from micrograd_cn.ops.pooling import Links, linked
+from micrograd_cn.ops.pooling import Links, Window, _facts, linked, maxima, window_max, window_places
 from tests.conftest import raises
 
 RNG = np.random.default_rng(0)
@@ -163,6 +163,47 @@ def test_the_product_with_links_is_that_with_their_matrix():
     assert np.allclose(linked(x, links, 1), matrix @ x)
     assert np.allclose(linked(y, links.T, 0), matrix.T @ y)
     assert np.isinf(linked(np.full(5, np.inf), links, 0)).sum() == 3  # no 0 * inf where there is no entry
+    none = np.zeros(0, np.int64)
+    assert np.array_equal(linked(np.ones((2, 0, 3, 4)), Links(none, none, (6, 0)), 1), np.zeros((2, 6, 3, 4)))
+    assert np.array_equal(linked(np.ones((2, 5)), Links(none, none, (6, 5)), 1), np.zeros((2, 6)))
+
+
+@st.composite
+def windows(draw):
+    """How windows of one or two dimensions move, with the places that they look at along each."""
+    dims = []
+    for _ in range(draw(st.integers(1, 2))):
+        kernel, stride, dilation = (draw(st.integers(1, high)) for high in (5, 6, 2))
+        padding, span = draw(st.integers(0, kernel // 2)), dilation * (kernel - 1) + 1
+        n = max(1, span - 2 * padding) + draw(st.integers(0, 5))
+        dims.append((kernel, stride, padding, dilation, n, (n + 2 * padding - span) // stride + 1))
+    return Window(*zip(*dims, strict=True)), [
+        np.arange(out)[:, None] * s + np.arange(k) * d - p for k, s, p, d, _, out in dims
+    ]
+
+
+@given(window=windows(), seed=st.integers(0, 9))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_what_is_known_of_windows_is_what_their_places_say(window, seed):
+    w, places = window
+    inside = [(at >= 0) & (at < n) for at, n in zip(places, w.sizes, strict=True)]
+    seen = [np.bincount(at[ok], minlength=n) for at, ok, n in zip(places, inside, w.sizes, strict=True)]
+    first, apart, covered = _facts(w)
+    always = np.all(list(itertools.product(*(ok.all(0) for ok in inside))), -1)
+    assert first == (always.argmax() if always.any() else None)
+    spans = [d * (k - 1) + 1 for k, d in zip(w.kernel, w.dilation, strict=True)]
+    assert apart == all(s >= span for s, span in zip(w.stride, spans, strict=True))
+    assert not apart or max(map(max, seen)) <= 1
+    assert covered == (apart and min(map(min, seen)) == 1)
+    x = np.random.default_rng(seed).integers(0, 5, (2, 3, *w.sizes)).astype(float)
+    x[x > 3] = np.nan
+    y, kept = window_max(x, w), maxima(x, window_places(w))
+    padded = np.pad(x, [(0, 0), (0, 0), *((s, s) for s in spans)], constant_values=-np.inf)
+    for at in np.ndindex(*w.out):
+        part = padded[:, :, *np.ix_(*(p[i] + s for p, i, s in zip(places, at, spans, strict=True)))].reshape(2, 3, -1)
+        assert np.array_equal(y[:, :, *at], part.max(-1), equal_nan=True)
+        here = np.take_along_axis(x.reshape(2, 3, -1), kept[:, :, *at][..., None], -1)[..., 0]
+        assert np.array_equal(here, part.max(-1), equal_nan=True) or np.isneginf(part).all()
 
 
 # What is done, the exception PyTorch raises, and what the message must name.

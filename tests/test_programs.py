@@ -269,3 +269,113 @@ def test_a_view_made_unrecorded_may_be_made_a_leaf_of_its_own(T, x):
     view.requires_grad_()
     view.sum().backward()
     assert view.grad.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda T, x: x.relu(), lambda T, x: T.nn.functional.leaky_relu(x), lambda T, x: T.nn.functional.relu6(x),
+        lambda T, x: T.nn.functional.threshold(x, 0.2, 7), lambda T, x: T.nn.functional.hardshrink(x),
+        lambda T, x: T.nn.functional.softshrink(x), lambda T, x: T.nn.functional.hardtanh(x, -2, 2),
+        lambda T, x: T.nn.functional.prelu(x, T.tensor([0.3], dtype=T.float64)),
+        lambda T, x: T.nn.functional.nll_loss(x[None], T.tensor([1])),
+        lambda T, x: T.nn.functional.avg_pool1d(x[None], 2), lambda T, x: T.nn.functional.max_pool1d(x[None], 2),
+    ],
+)  # fmt: skip
+def test_along_a_straight_line_the_second_derivative_is_zero_and_not_missing(T, x, function):
+    (g,) = T.autograd.grad(function(T, x).sum(), x, create_graph=True)
+    g.sum().backward()
+    assert x.grad.tolist() == [0, 0, 0]
+
+
+def test_where_an_activation_halts_its_gradient_is_zero(T):
+    x = T.tensor([-2.0, -0.5, 0.0, 0.5, 2.0, float("nan")], requires_grad=True)
+    slopes = {"hardtanh": [0, 1, 1, 1, 0, 1], "hardshrink": [1, 0, 0, 0, 1, 1], "softshrink": [1, 0, 0, 0, 1, 1]}
+    slopes |= {"relu6": [0, 0, 0, 1, 1, 1]}
+    for name, slope in slopes.items():
+        (g,) = T.autograd.grad(getattr(T.nn.functional, name)(x).sum(), x)
+        assert g.tolist() == slope
+
+
+def test_a_product_of_one_factor_is_the_factor(T):
+    x = T.tensor(1.5, requires_grad=True)
+    y = x * x
+    (g,) = T.autograd.grad(y.prod(), y, create_graph=True)
+    assert g.item() == 1 and not g.requires_grad
+    (g,) = T.autograd.grad((x * 2).prod(0, keepdim=True), x, create_graph=True)
+    assert g.item() == 2 and not g.requires_grad
+
+
+def test_memory_is_strided_in_the_order_in_which_it_lies(T):
+    x = T.arange(6.0).reshape(2, 3).t().requires_grad_()
+    with raises("view of a leaf"):
+        x.as_strided((2,), (1,))[0] = 1
+    y = x * 1
+    view = y.as_strided((3,), (2,), 1)
+    assert view.tolist() == [1, 3, 5] and view._base is y
+    view.mul_(5)
+    assert y.tolist() == [[0, 15], [5, 4], [2, 25]]
+    (y * T.arange(6.0).reshape(3, 2)).sum().backward()
+    assert x.grad.tolist() == [[0, 5], [10, 3], [4, 25]]
+
+
+def test_a_view_of_a_view_made_unrecorded_is_refused_after_a_change_of_its_base(T):
+    base = T.zeros(3)
+    with T.no_grad():
+        leaf = base.view(3)
+    view = leaf.requires_grad_()[None]
+    base[-1:] = 1
+    assert leaf.is_leaf and (leaf * 2).tolist() == [0, 0, 2]
+    with raises("created in no_grad mode"):
+        view * 2
+
+
+def test_zeros_in_place_of_a_missing_gradient_may_be_differentiated(T, x):
+    y = T.ones(3, requires_grad=True).expand(2, 3)
+    for create_graph in (False, True):
+        (g,) = T.autograd.grad(x.sum(), y, create_graph=create_graph, materialize_grads=True)
+        assert g.tolist() == [[0, 0, 0]] * 2 and g.requires_grad is create_graph and g.is_contiguous()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda T, x: x.sum(0), lambda T, x: x.amax(1), lambda T, x: x.var(0, keepdim=True), lambda T, x: x.norm(3, 1),
+        lambda T, x: x.cummin(0)[0], lambda T, x: x.masked_fill(x > 1, 0), lambda T, x: x.repeat(2, 1, 1),
+        lambda T, x: x[0, 0].expand(2, 4).int(), lambda T, x: T.ones_like(x[0, 0].expand(2, 4)),
+        lambda T, x: x[0, 0].expand(2, 4).clone(), lambda T, x: T.einsum("ij,kj->ik", x[0], x[0]),
+        lambda T, x: x[:, [1, 0]], lambda T, x: x[:, :, [True, False, True, False]], lambda T, x: x.triu(),
+    ],
+)  # fmt: skip
+def test_what_lies_in_order_in_pytorch_can_be_viewed_flat(T, function):
+    x = T.arange(24.0).reshape(2, 4, 3).transpose(1, 2).requires_grad_()
+    y = function(T, x)
+    assert y.is_contiguous() and y.view(-1).tolist() == y.flatten().tolist()
+
+
+def test_what_is_flipped_keeps_its_order_in_memory(T):
+    x = T.arange(6.0).reshape(2, 3)
+    assert x.t().flip(0).t().is_contiguous() and x.rot90().rot90().is_contiguous()
+    assert x[:1].expand(3, 3).flip(0).is_contiguous() and x.flip(0, 1).tolist() == [[5, 4, 3], [2, 1, 0]]
+
+
+def test_the_gradient_of_a_mean_has_memory_for_each_element(T, x):
+    (g,) = T.autograd.grad(x.mean(), x, create_graph=True)
+    assert g.mul_(3).tolist() == [1, 1, 1]
+
+
+@pytest.mark.filterwarnings("ignore:Using backward")
+@pytest.mark.parametrize("index", [..., (), slice(None), slice(3)])
+def test_what_is_assigned_as_a_whole_keeps_nothing_of_the_graph_before(T, x, index):
+    y = x * 1
+    y[index] = 0.25
+    (y * y).sum().backward(create_graph=True)
+    assert x.grad.tolist() == [0, 0, 0] and not x.grad.requires_grad and y._base is None
+
+
+@pytest.mark.filterwarnings("ignore:var")
+def test_the_variance_of_one_number_has_a_gradient_but_no_second_one(T):
+    for values, expected in ([1.5], ["nan"]), ([1.5, 1.5], ["nan", "nan"]), ([1.0, 2.0], ["inf", "inf"]):
+        x = T.tensor(values, requires_grad=True)
+        (g,) = T.autograd.grad(x.var(correction=2), x, create_graph=True)
+        assert [str(v) for v in g.tolist()] == expected and not g.requires_grad

@@ -6,8 +6,10 @@ import inspect
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 import micrograd_cn as mt
+from micrograd_cn.ops.shape import overlapping
 from micrograd_cn.ops.table import _REQUIRED, FUNCTIONS, NUMPY_NAMES, TABLE
 from micrograd_cn.tensor import Tensor
 from tests.samples import samples
@@ -65,6 +67,15 @@ def test_what_shares_memory_shares_its_version(name):
                 part = y[(0,) * y.ndim] if y.ndim else y  # not all of it: an expanded element stands there repeatedly
                 part.zero_()
                 assert x._version == y._version == 1
+
+
+@given(lengths=st.lists(st.integers(0, 2), max_size=3), wide=st.lists(st.integers(1, 3), min_size=3, max_size=3))
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_memory_overlaps_where_one_place_stands_for_several_elements(lengths, wide):
+    x = np.arange(np.prod(lengths, dtype=int)).reshape(lengths)
+    y = np.broadcast_to(x, [m if n == 1 else n for n, m in zip(lengths, wide, strict=False)])
+    for view in (x, y, y.T, y[..., ::-1] if lengths else y):
+        assert overlapping(view) == (len(np.unique(view)) < view.size)
 
 
 def test_links_are_a_sparse_matrix():

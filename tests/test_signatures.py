@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import micrograd_cn as mt
-from micrograd_cn.ops.table import FUNCTIONS, METHODS, TABLE
+from micrograd_cn.ops.table import _REQUIRED, FUNCTIONS, METHODS, TABLE
 
 torch = pytest.importorskip("torch")
 REQUIRED, BY_PLACE = inspect.Parameter.empty, inspect.Parameter.POSITIONAL_ONLY
@@ -96,12 +96,26 @@ def test_parameters_and_defaults(room, source):
     assert compared > 5
 
 
+def test_rows_have_the_defaults_of_the_functions_of_their_name():
+    found = {}
+    for name, call in TABLE.items():
+        row, function = call.primitive, getattr(mt.nn.functional, name, None)
+        theirs = inspect.signature(function).parameters if function else {}
+        for setting, default in zip(row.settings, row.defaults, strict=True):
+            if default is not _REQUIRED and setting in theirs:
+                found[name, setting] = default, theirs[setting].default
+    assert {"leaky_relu", "elu", "softplus", "gelu"} <= {name for name, _ in found}
+    assert [at for at, (ours, theirs) in found.items() if ours != theirs] == []
+
+
 def test_methods_can_be_called():
     for name in METHODS:
         assert callable(getattr(mt.Tensor, name, len)), name
 
 
 def test_methods_are_pytorchs():
+    public = [name for name in dir(mt.Tensor) if not name.startswith("_") and not name.endswith("_")]
+    assert [name for name in public if not hasattr(torch.Tensor, name)] == []
     for name in TABLE | FUNCTIONS:
         if hasattr(torch, name) or hasattr(torch.nn.functional, name):
             assert hasattr(mt.Tensor, name) == hasattr(torch.Tensor, name), name

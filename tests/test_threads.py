@@ -12,6 +12,7 @@ import pytest
 import micrograd_cn as mt
 from micrograd_cn import Value, autograd, engine, nn, optim
 from micrograd_cn.utils.data import DataLoader, TensorDataset
+from tests.functions import Cube
 
 THREADS = 8
 STEPS = 15
@@ -24,19 +25,6 @@ def restless():
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
-
-
-class Cube(autograd.Function):
-    """x³, with a derivative that keeps its input."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x**3
-
-    @staticmethod
-    def backward(ctx, g):
-        return 3 * ctx.saved_tensors[0] ** 2 * g
 
 
 class Model(nn.Module):

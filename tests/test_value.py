@@ -7,6 +7,8 @@ import math
 import pickle
 import random
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -404,3 +406,8 @@ def test_gradients_are_the_central_differences_and_those_of_tensors(expression, 
         h = 1e-5
         up, down = (evaluate(expression, [u + s * h * (i == k) for k, u in enumerate(at)]) for s in (1, -1))
         assert v.grad == pytest.approx((up - down) / (2 * h), rel=1e-4, abs=1e-4 * max(1.0, abs(up)))
+
+
+def test_the_very_first_value_of_a_process_has_a_gradient():
+    code = "from micrograd_cn import Value; x = Value(3.0); (x * x).backward(); print(x.grad)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "6.0\n"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.autograd.differences import FlatFunction, gradient_of, many, signed, variables
-from micrograd_cn.ops.shape import need
+from micrograd_cn.ops.shape import need, overlapping
 from micrograd_cn.recording import wrap
 
 
@@ -111,4 +111,4 @@ def _check_inputs(inputs: tuple[Any, ...], checked: list[int]) -> None:
             what = "requires gradient and is not a double precision floating point: this check will likely fail"
             warnings.warn(f"Input #{i} {what}", stacklevel=3)
         what = "gradcheck only supports inputs that are non-overlapping; call .contiguous() before"
-        need(not inputs[i]._overlaps(), f"The {i}th input has a dimension with stride 0. {what}")
+        need(not overlapping(inputs[i]._array), f"The {i}th input has a dimension with stride 0. {what}")

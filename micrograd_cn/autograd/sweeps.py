@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.autograd.modes import set_grad_enabled
+from micrograd_cn.creation import zeros_like
 from micrograd_cn.engine import Face, sweep
 
 
@@ -104,7 +105,7 @@ def grad(
     for i, (x, node) in enumerate(zip(inputs, nodes, strict=True)):
         g = found[node.number]
         if g is None and materialize_grads:
-            g = x._constant(np.zeros_like(x._raw))
+            g = zeros_like(x, requires_grad=create_graph) if isinstance(x._raw, np.ndarray) else x._constant(0.0)
         elif g is None and not allow_unused:
             what = "appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
             raise RuntimeError(f"The differentiated Tensor at index {i} {what}")

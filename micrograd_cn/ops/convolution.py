@@ -28,7 +28,7 @@ import numpy as np
 from micrograd_cn.ops.table import hidden
 from micrograd_cn.parallel import shared
 
-_TILE = 2 << 20
+_TILE = 2_000_000
 """Bytes of columns in a tile: what stays in the cache."""
 
 Sizes = tuple[int, ...]

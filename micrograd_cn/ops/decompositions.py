@@ -137,7 +137,7 @@ def lower_factor(x: Any) -> Any:
 
 def _exponential_rule(g: Any, x: Any) -> Any:
     # The exponential of a block matrix holds the derivative beside the exponential: Al-Mohy and Higham, 2009.
-    n = x.shape[-1]
+    *_, n = x.shape
     upper = np.concatenate([turned(x), g], axis=-1)
     lower = np.concatenate([np.zeros_like(g), turned(x)], axis=-1)
     return exponential(np.concatenate([upper, lower], axis=-2))[..., :n, n:]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd_cn.ops.given import flat
 from micrograd_cn.ops.table import composed, hidden, primitive
 
 LOG2, LOG10 = math.log(2.0), math.log(10.0)
@@ -380,7 +381,13 @@ def _gated_rule(g: Any, gate: Any) -> Any:
     return gated(g, gate)
 
 
-@hidden(_gated_rule, None, symbol="gate")
+@hidden(lambda g, x, at: flat(x, np.where(at, 0, g)), None, None, symbol="where", backward_name="WhereBackward0")
+def halted(x: Any, at: Any, value: Any) -> Any:
+    """``x``, but ``value`` where the mask ``at`` is true: a straight line that stops there."""
+    return np.where(at, value, x)
+
+
+@hidden(_gated_rule, lambda g: np.zeros_like(g), symbol="gate")
 def gated(x: Any, gate: Any) -> Any:
     """``x`` where ``gate`` is above 0, else 0, also for an infinity or NaN, which ``x * np.sign(gate)`` would keep.
 

@@ -55,7 +55,7 @@ def pick(x: Any, index: tuple[Any, ...]) -> Any:
     return x[index]
 
 
-@hidden(put_back, backward_name="IndexBackward0", name="index")
+@hidden(put_back, packed=True, backward_name="IndexBackward0", name="index")
 def pick_many(x: Any, index: tuple[Any, ...]) -> Any:
     """``x[index]`` with arrays of numbers or bools in the index; a copy."""
     return x[index]
@@ -193,7 +193,8 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
         raise IndexError(f"index_select(): Index is supposed to be a vector, got shape {list(index.shape)}")
     within(index, n, IndexError, dim=dim)
     if not input.shape:
-        return view(input, (1,))[index.reshape(-1)][0].clone()
+        need(index.size == 1, f"index_select(): Index to scalar can have only 1 value, got {index.size} values")
+        return input.clone()
     return input[(slice(None),) * dim + (index.reshape(-1),)].contiguous()
 
 

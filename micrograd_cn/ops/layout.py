@@ -18,8 +18,8 @@ from micrograd_cn.ops.table import composed
 
 
 def own(x: Any) -> Any:
-    """``x``, or a copy if it is a view: what is laid out just once still shares its memory."""
-    return x.clone() if x._is_view() else x
+    """``x`` in memory of its own and in order, copied if need be: what is laid out just once is a view."""
+    return x.contiguous() if not x.is_contiguous() else x.clone() if x._is_view() else x
 
 
 @composed
@@ -83,9 +83,10 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
 
 def _each(tensors: tuple[Any, ...], lift: Callable[[Any], Any]) -> Any:
     """``lift`` of the one tensor, or of all of several (or of a list) in a tuple."""
-    several = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    listed = len(tensors) == 1 and isinstance(*tensors, (list, tuple))
+    several = tuple(*tensors) if listed else tensors
     _tensors(several)
-    return lift(tensors[0]) if several is tensors and len(tensors) == 1 else tuple(map(lift, several))
+    return lift(*several) if len(several) == 1 and not listed else tuple(map(lift, several))
 
 
 def atleast_1d(*tensors: Any) -> Any:
@@ -198,22 +199,24 @@ def cartesian_prod(*tensors: Any) -> Any:
     """Every combination of one element of each vector, a row each."""
     dims = [len(x.shape) for x in tensors]
     need(set(dims) == {1}, f"cartesian_prod expects vectors, but got {dims} dimensions")
-    n, shape = len(tensors), tuple(x.shape[0] for x in tensors)
+    n, shape = len(tensors), tuple(map(len, tensors))
     columns = [expand(view(x, (-1,) + (1,) * (n - 1 - i)), shape) for i, x in enumerate(tensors)]
-    return tensors[0] if n == 1 else stack([view(x, (-1,)) for x in columns], 1)
+    columns = [view(x, (-1,)) for x in columns]
+    return stack(columns, 1) if n > 1 else columns.pop()
 
 
 def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     """Every choice of ``r`` elements of a vector in their order, a row each."""
     need(len(input.shape) == 1 and r >= 0, f"combinations takes a vector and r >= 0, got {list(input.shape)}, {r=}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = np.array(list(choose(range(input.shape[0]), r)), np.int64).reshape(-1, max(r, 1))
+    rows = np.array(list(choose(range(len(input)), r)), np.int64).reshape(-1, max(r, 1))
     return input[rows] if r else input[:0]
 
 
 @composed
 def kron(input: Any, other: Any) -> Any:
     """Kronecker's product: every element of ``input`` times all of ``other``, laid out as blocks."""
+    _tensors((input, other))
     n = max(len(input.shape), len(other.shape))
     a, b = ((1,) * (n - len(x.shape)) + tuple(x.shape) for x in (input, other))
     left = view(input, tuple(m for length in a for m in (length, 1)))

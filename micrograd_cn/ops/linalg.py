@@ -30,7 +30,7 @@ def mm(x: Any, mat2: Any) -> Any:
 @primitive(lambda g, vec: g.reshape((-1, 1)) * vec, lambda g, x: x.T @ g, dtypes="same", symbol="@")
 def mv(x: Any, vec: Any) -> Any:
     """Product of a matrix ``(n, m)`` and a vector ``(m,)``: ``(n,)``."""
-    if x.ndim != 2 or vec.ndim != 1 or x.shape[1] != vec.shape[0]:
+    if x.ndim != 2 or x.shape[1:] != vec.shape:
         raise RuntimeError(f"size mismatch, got input {list(x.shape)}, vec {list(vec.shape)}")
     return x @ vec
 
@@ -207,7 +207,7 @@ def _einsum_rule(g: Any, inputs: tuple[Any, ...], k: int, terms: tuple[str, ...]
     return np.where(diagonal, spread, 0)
 
 
-@hidden(_einsum_rule, variadic=True, dtypes="same", backward_name="EinsumBackward0", name="contract")
+@hidden(_einsum_rule, variadic=True, packed=True, dtypes="same", backward_name="EinsumBackward0", name="contract")
 def _contract(*inputs: Any, terms: tuple[str, ...], result: str) -> Any:
     """Products of inputs, summed over the letters that ``result`` has not."""
     return np.einsum(f"{','.join(terms)}->{result}", *inputs, optimize=len(inputs) > 2)
@@ -223,10 +223,10 @@ def einsum(equation: str, *operands: Any) -> Any:
     https://pytorch.org/docs/stable/generated/torch.einsum.html
     """
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        operands = tuple(operands[0])
+        operands = tuple(*operands)
     terms, out = _parse(equation.replace(" ", ""), [len(x.shape) for x in operands])
-    if len(terms) == 1 and set(terms[0]) > set(out) and to_numpy(operands[0].dtype).kind in "biu":
-        operands = (operands[0].to(int64),)
+    if len(terms) == 1 and set(*terms) > set(out):
+        operands = tuple(x.to(int64) if to_numpy(x.dtype).kind in "biu" else x for x in operands)
     sizes: dict[str, int] = {}
     for x, term in zip(operands, terms, strict=True):
         for c, n in zip(term, x.shape, strict=True):

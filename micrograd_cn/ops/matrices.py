@@ -266,7 +266,7 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
     spectral = ord in ("nuc", 2, -2)
     sizes = rows.singular_values(A) if spectral else A.abs().sum(-2 if abs(ord) == 1 else -1)
     found = sizes.sum(-1) if ord == "nuc" else sizes.amax(-1) if ord > 0 else sizes.amin(-1)
-    return movedim(unsqueeze(unsqueeze(found, -1), -1), (-2, -1), (row, column)) if keepdim else found
+    return movedim(found[..., None, None], (-2, -1), (row, column)) if keepdim else found
 
 
 def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:

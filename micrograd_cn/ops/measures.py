@@ -54,7 +54,7 @@ def _trapezoids(name: str, y: Any, x: Any, dx: float, dim: int) -> Any:
     if len(x.shape) == 1:
         need(len(x) == n, f"{name}(): There must be one `x` value for each sample point, got {len(x)} for {n}")
         x = view(x, (-1,) + (1,) * (len(y.shape) - dim - 1))
-    elif len(x.shape) < len(y.shape):
+    else:
         x = view(x, (1,) * (len(y.shape) - len(x.shape)) + tuple(x.shape))
     return pairs * x.diff(dim=dim - len(y.shape))
 
@@ -80,9 +80,9 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     """How many elements fall into each of ``bins`` equal intervals from ``min`` to ``max`` (of the data, if equal)."""
     x = input._raw
     need(bins > 0 and min <= max, f"torch.histc(): bins must be > 0 and min <= max, got {bins=}, {min=} and {max=}")
-    bounds = (x.min(), x.max()) if min == max and x.size else (min, max)
-    need(np.isfinite(bounds).all(), f"torch.histc: range of [{bounds[0]}, {bounds[1]}] is not finite")
-    bounds = (bounds[0] - 1, bounds[1] + 1) if bounds[0] == bounds[1] else bounds
+    low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
+    need(np.isfinite((low, high)).all(), f"torch.histc: range of [{low}, {high}] is not finite")
+    bounds = (low - 1, high + 1) if low == high else (low, high)
     return input._constant(np.histogram(x, bins, bounds)[0].astype(x.dtype))
 
 
@@ -98,9 +98,9 @@ def histogram(
     need(not isinstance(bins, int) or bins > 0, f"torch.histogram(): bins must be > 0, but got {bins}")
     fits = weight is None or (weight.shape == input.shape and weight.dtype is input.dtype)
     need(fits, f"torch.histogram(): weight must have the shape {list(x.shape)} and type {input.dtype}")
-    bounds = tuple(range) if range else (x.min(), x.max()) if x.size else (0, 1)
-    if bounds[0] == bounds[1]:
-        bounds = (bounds[0] - 0.5, bounds[1] + 0.5)
-    edges = np.linspace(*bounds, bins + 1, dtype=x.dtype) if isinstance(bins, int) else bins._raw
+    low, high = range or ((x.min(), x.max()) if x.size else (0, 1))
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, bins + 1, dtype=x.dtype) if isinstance(bins, int) else bins._raw
     hist = np.histogram(x, edges, weights=weights, density=density)[0]
     return _HISTOGRAM(input._constant(hist.astype(x.dtype)), input._constant(edges))

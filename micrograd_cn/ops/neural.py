@@ -14,6 +14,7 @@ import numpy as np
 from micrograd_cn import parallel
 from micrograd_cn.dtypes import to_numpy
 from micrograd_cn.ops.elementwise import floating, gated, numeric, only_floats
+from micrograd_cn.ops.given import flat
 from micrograd_cn.ops.reduction import _HALF
 from micrograd_cn.ops.special import ndtr
 from micrograd_cn.ops.table import composed, hidden, primitive
@@ -41,7 +42,7 @@ def logit(x: Any, eps: float | None = None) -> Any:
     return np.log(x / (1 - x))
 
 
-@activation(lambda g, x: g * sigmoid(-x), domain=((-3.0, 3.0),), backward_name="LogSigmoidBackward0")
+@activation(lambda g, x: g * sigmoid(-x), domain=((-3.0, 3.0),), packed=True, backward_name="LogSigmoidBackward0")
 def logsigmoid(x: Any) -> Any:
     """``log(sigmoid(x))`` without underflow."""
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
@@ -63,8 +64,9 @@ def relu(x: Any) -> Any:
 
 
 @activation(
-    lambda g, x, negative_slope: np.where(x > 0, g, g * negative_slope), symbol="LeakyReLU", domain=((0.1, 2.0),)
-)
+    lambda g, x, negative_slope: flat(x, np.where(x > 0, g, g * negative_slope)),
+    symbol="LeakyReLU", domain=((0.1, 2.0),),
+)  # fmt: skip
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """``x`` above 0 and ``negative_slope * x`` below. Maas, Hannun and Ng, 2013."""
     return np.where(x > 0, x, x * negative_slope)
@@ -82,7 +84,7 @@ def _elu_slope(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
 def elu(x: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
     """``scale * x`` above 0 and ``scale * alpha * (exp(input_scale * x) - 1)`` below. Clevert et al., 2015."""
     below = alpha * np.expm1(input_scale * np.minimum(x, 0))
-    return scale * np.where(x <= 0, below, x)
+    return scale * np.where(x < 0, below, x)
 
 
 @activation(lambda g, x: g * (sigmoid(x) * (1 + x * (1 - sigmoid(x)))), symbol="SiLU")
@@ -128,7 +130,7 @@ def _normal(x: Any, approximate: str) -> Any:
 
 
 def _gelu_rule(g: Any, x: Any, approximate: str, kept: list[Any] | None) -> Any:
-    p = kept[0] if kept and isinstance(g, np.ndarray) else _normal(x, approximate)
+    (p,) = kept if kept and isinstance(g, np.ndarray) else (_normal(x, approximate),)
     if approximate == "none":
         return g * (p + x * (np.exp(-0.5 * (x * x)) * (1 / math.sqrt(2 * math.pi))))
     c, d = _P["tanh"]
@@ -309,9 +311,7 @@ def _bce_logits_slope(x: Any, target: Any, pos_weight: Any) -> Any:
 @hidden(
     lambda g, x, target, reduction, pos_weight: _share(g, x, reduction) * _bce_logits_slope(x, target, pos_weight),
     lambda g, x, reduction, pos_weight: (
-        _share(g, x, reduction)
-        * (-x if pos_weight is None else pos_weight * logsigmoid(x) - logsigmoid(-x))
-        * (1 if pos_weight is None else -1)
+        _share(g, x, reduction) * (-x if pos_weight is None else logsigmoid(-x) - pos_weight * logsigmoid(x))
     ),
     dtypes="promote",
 )
@@ -325,10 +325,10 @@ def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean
     return _reduced(loss, reduction)
 
 
-def _nll_rule(g: Any, shape: Any, target: Any, counts: Any, divisor: Any, reduction: str) -> Any:
-    c = np.zeros(shape, g.dtype if isinstance(g, (np.ndarray, np.generic)) else to_numpy(g.dtype))
-    c[np.arange(shape[0]), target] = -1 if counts is None else -counts
-    return c * (g.reshape((-1, 1)) if reduction == "none" else g / (1 if divisor == 0 else divisor))
+def _nll_rule(g: Any, x: Any, target: Any, counts: Any, divisor: Any, reduction: str) -> Any:
+    c = np.zeros(x.shape, g.dtype if isinstance(g, (np.ndarray, np.generic)) else to_numpy(g.dtype))
+    c[np.arange(len(c)), target] = -1 if counts is None else -counts
+    return flat(x, c * (g.reshape((-1, 1)) if reduction == "none" else g / (1 if divisor == 0 else divisor)))
 
 
 @hidden(_nll_rule, dtypes="float_only", backward_name="NllLossBackward0", symbol="−log p")

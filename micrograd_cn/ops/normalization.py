@@ -7,7 +7,6 @@ weight and bias stand against the input. So they are one forward and three rules
 from __future__ import annotations
 
 import math
-from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -23,25 +22,22 @@ def _sums(a: Any, dims: Dims, b: Any = None) -> Any:
 
     For arrays as products of matrices and vectors, which read memory once and several times as fast as a sum does.
     """
-    if not dims or not isinstance(a, np.ndarray) or not isinstance(b, (np.ndarray, NoneType)):
+    if not isinstance(a, np.ndarray):
         product = a if b is None else a * b
         return np.add.reduce(product, axis=dims, keepdims=True) if dims else product
-    shape = a.shape
-    cut = a.ndim
+    shape, cut = a.shape, a.ndim
     while cut and cut - 1 in dims:
         cut -= 1
     if cut == a.ndim:  # over the leading dimensions: sums of columns
-        lead = len(dims)
-        rows = (math.prod(shape[:lead]), math.prod(shape[lead:]))
+        cut = len(dims)
+        rows = (math.prod(shape[:cut]), math.prod(shape[cut:]))
         a = a.reshape(rows)
-        out = _ones(len(a), a.dtype) @ a if b is None else np.einsum("ij,ij->j", a, b.reshape(rows))
-        return out.reshape((1,) * lead + shape[lead:])
+        out = _ones(rows[0], a.dtype) @ a if b is None else np.einsum("ij,ij->j", a, b.reshape(rows))
+        return out.reshape((1,) * cut + shape[cut:])
     rows = (math.prod(shape[:cut]), math.prod(shape[cut:]))
     a = a.reshape(rows)
     out = a @ _ones(rows[1], a.dtype) if b is None else np.vecdot(a, b.reshape(rows))
-    out = out.reshape(shape[:cut] + (1,) * (len(shape) - cut))
-    others = tuple(i for i in dims if i < cut)
-    return np.add.reduce(out, axis=others, keepdims=True) if others else out
+    return _sums(out.reshape(shape[:cut] + (1,) * (len(shape) - cut)), tuple(i for i in dims if i < cut))
 
 
 def _count(shape: tuple[int, ...], dims: Dims) -> int:
@@ -54,18 +50,6 @@ def _spread(x: Any, form: Dims) -> Dims:
     return (*range(lead), *(i for i, n in enumerate(form, lead) if n == 1 and x.shape[i] != 1))
 
 
-def _against(v: Any, x: Any) -> Any:
-    """``v`` as it is to stand against ``x``: one number for each channel is spelled out over the whole channel.
-
-    NumPy is then nearly twice as fast, since it computes one long row for each sample.
-    """
-    if len(x.shape) < 3 or len(x) < 4 or not isinstance(v, np.ndarray) or v.shape[-1] != 1:
-        return v
-    if v.ndim == x.ndim and len(v) == 1:
-        v = v[0]
-    return np.broadcast_to(v, x.shape[1:]).copy() if v.ndim < x.ndim else v
-
-
 def _standard(x: Any, dims: Dims, eps: float, centred: bool) -> tuple[Any, Any, Any, Any]:
     """``x`` standardised over ``dims``, the factor ``1/sqrt(variance + eps)``, mean and variance (biased)."""
     if not isinstance(x, np.ndarray):  # for second derivatives: all is made of recorded operations
@@ -73,13 +57,13 @@ def _standard(x: Any, dims: Dims, eps: float, centred: bool) -> tuple[Any, Any, 
         return layer_norm(x, None, None, dims, (), eps, centred), (variance + eps) ** -0.5, None, variance
     x, n = _single(x), _count(x.shape, dims)
     mean = _sums(x, dims) / n if centred else None
-    d = x if mean is None else x - _against(mean, x)
+    d = x if mean is None else x - mean
     variance = _sums(d, dims, d) / n
     factor = 1 / np.sqrt(variance + eps)
     # Squares may be too large where the numbers are not; np.vdot finds out in less than half the time of np.isfinite.
     if not math.isfinite(np.vdot(factor, variance)) and x.dtype == np.float32:
         return _standard(x.astype(np.float64), dims, eps, centred)
-    return np.multiply(d, _against(factor, x), out=None if d is x else d), factor, mean, variance
+    return np.multiply(d, factor, out=None if d is x else d), factor, mean, variance
 
 
 def _input_rule(
@@ -96,11 +80,11 @@ def _input_rule(
             factor = factor * weight
         else:
             g = g * weight
-    out = hat * _against(_sums(g, dims, hat) / n, hat)
+    out = hat * (_sums(g, dims, hat) / n)
     into = None if recorded else out
     if centred:
-        out = np.add(out, _against(_sums(g, dims) / n, hat), out=into)
-    return np.multiply(np.subtract(g, out, out=into), _against(factor, hat), out=into)
+        out = np.add(out, _sums(g, dims) / n, out=into)
+    return np.multiply(np.subtract(g, out, out=into), factor, out=into)
 
 
 def _weight_rule(
@@ -130,11 +114,11 @@ def _normalized(
         stats.extend(found)
     out = found[0]
     if weight is not None:
-        out = out * _against(weight.reshape(form), x)
+        out = out * weight.reshape(form)
     elif stats is not None:
         out = out.copy()  # users may write to the result
     if bias is not None:
-        out += _against(bias.reshape(form), x)
+        out += bias.reshape(form)
     return out if out.dtype == x.dtype else out.astype(x.dtype)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import math
 from typing import Any
 
@@ -18,6 +19,7 @@ from micrograd_cn.ops.table import composed, hidden, primitive
 
 Dims = int | tuple[int, ...] | None
 _HALF = np.dtype(np.float16)
+_row, _inner = functools.partial(primitive, packed=True), functools.partial(hidden, packed=True)
 
 
 def _axes(dim: Any, ndim: int) -> Any:
@@ -54,7 +56,7 @@ def _spread(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     return np.broadcast_to(_open(g, shape, dim, keepdim), shape)
 
 
-@primitive(_spread, symbol="Σ", numpy=(np.sum,))
+@_row(_spread, symbol="Σ", numpy=(np.sum,))
 def sum(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """Sum over ``dim``; integers and bools give int64. https://pytorch.org/docs/stable/generated/torch.sum.html"""
     if x.dtype is _HALF and dtype is None:  # in float16 adding 1 to 2048 does nothing
@@ -62,8 +64,8 @@ def sum(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> A
     return np.add.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim, dtype=_wide(x, dtype))
 
 
-@primitive(
-    lambda g, shape, dim, keepdim: _spread(g / builtins.max(_count(shape, dim), 1), shape, dim, keepdim),
+@_row(
+    lambda g, shape, dim, keepdim: _spread(g, shape, dim, keepdim) / builtins.max(_count(shape, dim), 1),
     numpy=(np.mean,),
 )
 def mean(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Any:
@@ -79,7 +81,7 @@ def mean(x: Any, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> 
     axis = _axes(dim, x.ndim)
     total = np.add.reduce(x, axis=axis, keepdims=keepdim, dtype=dtype)
     n = _count(x.shape, dim)
-    return total / n if n else total + math.nan
+    return total / n if n else np.full_like(total, math.nan)
 
 
 def _inexact(name: str, dtype: np.dtype[Any]) -> None:
@@ -102,8 +104,10 @@ def _centred(x: Any, dim: Any) -> Any:
 
 def _var_rule(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     freedom = _count(x.shape, dim) - correction
-    scale = 2 / freedom if freedom else math.inf
-    return _open(g, x.shape, dim, keepdim) * scale * _centred(x, dim)
+    g = _open(g, x.shape, dim, keepdim)
+    if freedom <= 0 and (dim is None or not x.shape):
+        return g * np.where(x == np.mean(x), math.nan, math.inf)
+    return g * (2 / freedom if freedom else math.inf) * _centred(x, dim)
 
 
 def _variance(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
@@ -113,13 +117,13 @@ def _variance(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     return np.divide(np.add.reduce(d * d, axis=_axes(dim, x.ndim), keepdims=keepdim), freedom)
 
 
-@hidden(_var_rule, backward_name="VarBackward0", name="variance")
+@_inner(_var_rule, backward_name="VarBackward0", name="variance")
 def _var(x: Any, dim: Dims, correction: float, keepdim: bool) -> Any:
     """``sum((x - mean)²) / (n - correction)`` over ``dim``."""
     return _variance(x, dim, correction, keepdim).astype(x.dtype)
 
 
-@hidden(
+@_inner(
     lambda g, x, out, dim, correction, keepdim: _var_rule(over(g / 2, out), x, dim, correction, keepdim),
     backward_name="StdBackward0",
     name="deviation",
@@ -202,14 +206,14 @@ def _others(x: Any) -> Any:
 
 def _prod_rule(g: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     shape = x.shape
+    if not shape:  # a product of one factor
+        return g
     if dim is None:
         return (_others(x.reshape((-1,))) * g).reshape(shape) if math.prod(shape) else x
-    moved = np.moveaxis(x, dim, 0) if shape else x.reshape((1,))
-    others = np.moveaxis(_others(moved), 0, dim) if shape else _others(moved).reshape(())
-    return others * _open(g, shape, dim, keepdim)
+    return np.moveaxis(_others(np.moveaxis(x, dim, 0)), 0, dim) * _open(g, shape, dim, keepdim)
 
 
-@primitive(_prod_rule, symbol="Π", numpy=(np.prod,), domain=((0.5, 1.5),))
+@_row(_prod_rule, symbol="Π", numpy=(np.prod,), domain=((0.5, 1.5),))
 def prod(x: Any, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """Product over ``dim`` (one dimension or all); the gradient is right where factors are zero."""
     return np.multiply.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim, dtype=_wide(x, dtype))
@@ -236,37 +240,37 @@ def _extreme(name: str, reduce: Any, x: Any, dim: Any, keepdim: bool) -> Any:
         raise kind(f"{name}(): Expected reduction dim {dim} to have non-zero size, got shape {list(x.shape)}") from None
 
 
-@primitive(_evenly, symbol="max", numpy=(np.max, np.amax))
+@_row(_evenly, symbol="max", numpy=(np.max, np.amax))
 def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Largest element over ``dim``; equal ones share the gradient evenly. NaN wins, and makes all gradients NaN."""
     return _extreme("amax", np.maximum.reduce, x, dim, keepdim)
 
 
-@hidden(_evenly_of_all, backward_name="MaxBackward1", symbol="max")
+@_inner(_evenly_of_all, backward_name="MaxBackward1", symbol="max")
 def largest(x: Any) -> Any:
     """Largest element of all; equal ones, or all NaNs, share the gradient evenly."""
     return np.maximum.reduce(x, axis=None)
 
 
-@hidden(_evenly_of_all, backward_name="MinBackward1", symbol="min")
+@_inner(_evenly_of_all, backward_name="MinBackward1", symbol="min")
 def smallest(x: Any) -> Any:
     """Smallest element of all, as `largest`."""
     return np.minimum.reduce(x, axis=None)
 
 
-@primitive(_evenly, symbol="min", numpy=(np.min, np.amin))
+@_row(_evenly, symbol="min", numpy=(np.min, np.amin))
 def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Smallest element over ``dim``; equal ones share the gradient evenly. NaN wins."""
     return _extreme("amin", np.minimum.reduce, x, dim, keepdim)
 
 
-@primitive(None, dtypes="number", numpy=(np.argmax,))
+@_row(None, dtypes="number", numpy=(np.argmax,))
 def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Position (int64) of the first largest element along ``dim``, or in the flattened array."""
     return np.asarray(_extreme("argmax", np.argmax, x, dim, keepdim))
 
 
-@primitive(None, dtypes="number", numpy=(np.argmin,))
+@_row(None, dtypes="number", numpy=(np.argmin,))
 def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Position (int64) of the first smallest element along ``dim``, or in the flattened array."""
     return np.asarray(_extreme("argmin", np.argmin, x, dim, keepdim))
@@ -277,19 +281,19 @@ def _truth(x: Any, answer: Any) -> Any:
     return answer.astype(np.uint8) if x.dtype == np.uint8 else answer
 
 
-@primitive(None, numpy=(np.all,))
+@_row(None, numpy=(np.all,))
 def all(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """True where every element over ``dim`` is non-zero; uint8 answers in uint8."""
     return _truth(x, np.logical_and.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim))
 
 
-@primitive(None, numpy=(np.any,))
+@_row(None, numpy=(np.any,))
 def any(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """True where some element over ``dim`` is non-zero; uint8 answers in uint8."""
     return _truth(x, np.logical_or.reduce(x, axis=_axes(dim, x.ndim), keepdims=keepdim))
 
 
-@primitive(
+@_row(
     lambda g, x, out, dim, keepdim: _open(g, x.shape, dim, keepdim) * np.exp(x - _open(out, x.shape, dim, keepdim)),
     dtypes="float",
 )
@@ -318,13 +322,13 @@ def _norm_rule(g: Any, x: Any, out: Any, ord: float, dim: Any, keepdim: bool) ->
     return g * (np.sign(x) * np.where((x if ord < 1 else out) == 0, 0, slope))
 
 
-@hidden(_norm_rule, backward_name="LinalgVectorNormBackward0", symbol="‖x‖")
+@_inner(_norm_rule, backward_name="LinalgVectorNormBackward0", symbol="‖x‖")
 def vector_norm(x: Any, ord: float, dim: Dims = None, keepdim: bool = False) -> Any:
     """``sum(|x| ** ord) ** (1 / ord)`` over ``dim``; ord may be 0 (how many are not zero) and ±inf."""
     _inexact("norm", x.dtype)
     axis, size = _axes(dim, x.ndim), np.abs(x)
     if math.isinf(ord):
-        return (np.maximum if ord > 0 else np.minimum).reduce(size, axis=axis, keepdims=keepdim)
+        return (np.maximum if ord == math.inf else np.minimum).reduce(size, axis=axis, keepdims=keepdim)
     if ord == 0:
         return np.add.reduce((x != 0).astype(x.dtype), axis=axis, keepdims=keepdim)
     return (np.add.reduce(_ample(size) ** ord, axis=axis, keepdims=keepdim) ** (1 / ord)).astype(x.dtype)
@@ -343,7 +347,7 @@ def _cumsum_rule(g: Any, dim: int) -> Any:
     return np.flip(cumsum(np.flip(g, dim), dim), dim) if g.ndim else g
 
 
-@primitive(_cumsum_rule, numpy=(np.cumsum,), in_place=True)
+@_row(_cumsum_rule, numpy=(np.cumsum,), in_place=True)
 def cumsum(x: Any, dim: int, dtype: Any = None) -> Any:
     """Sums of the first 1, 2, … elements along ``dim``; the shape stays."""
     return _running(np.cumsum, x, dim, dtype)
@@ -361,7 +365,7 @@ def _cumprod_rule(g: Any, x: Any, dim: int) -> Any:
     return np.moveaxis(np.sum(np.where(after, products, 0) * g, axis=1), 0, dim)
 
 
-@primitive(_cumprod_rule, numpy=(np.cumprod,), domain=((0.5, 1.5),), in_place=True)
+@_row(_cumprod_rule, numpy=(np.cumprod,), domain=((0.5, 1.5),), in_place=True)
 def cumprod(x: Any, dim: int, dtype: Any = None) -> Any:
     """Products of the first 1, 2, … elements along ``dim``; the shape stays."""
     return _running(np.cumprod, x, dim, dtype)

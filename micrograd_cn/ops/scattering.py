@@ -6,6 +6,7 @@ All are composed of `replaced` and `put`, whose derivatives pick the same places
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,7 +41,7 @@ def _same_type(input: Any, source: Any, name: str) -> None:
 @composed(in_place=True)
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """``input`` with the number ``value`` where ``mask`` (which broadcasts) is True; the type stays."""
-    return where(mask_of(mask, "masked_fill"), _number_for(input, value, "masked_fill_"), input)
+    return where(mask_of(mask, "masked_fill"), _number_for(input, value, "masked_fill_"), input).contiguous()
 
 
 @composed(in_place=True)
@@ -50,9 +51,9 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
     mask = mask_of(mask, "masked_scatter")
     shape = common_shape(tuple(input.shape), mask.shape)
     mask, input = np.broadcast_to(mask, shape), expand(input, shape)
-    wanted, flat = int(mask.sum()), view(source, (-1,))
-    need(flat.shape[0] >= wanted, f"masked_scatter: expected at least {wanted} elements in source, got {flat.shape[0]}")
-    return replaced(input, flat[:wanted], (mask,))
+    wanted, there = int(mask.sum()), math.prod(source.shape)
+    need(there >= wanted, f"masked_scatter: expected at least {wanted} elements in source, got {there}")
+    return replaced(input, view(source, (-1,))[:wanted], (mask,))
 
 
 def _fitting(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -104,7 +105,7 @@ def _reduced(name: str, input: Any, part: Any, places: Any, reduce: str, include
     size, kind = tuple(input.shape), to_numpy(input.dtype)
     at = np.ravel_multi_index(np.broadcast_arrays(*places), size).ravel() if size else np.zeros(1, np.int64)
     whole, part = view(input, (-1,)), view(part, (-1,))
-    counts = np.bincount(at, minlength=whole.shape[0])
+    counts = np.bincount(at, minlength=len(whole))
     low, high = (np.iinfo(kind).min, np.iinfo(kind).max) if kind.kind in "iu" else (-np.inf, np.inf)
     neutral = {"sum": 0, "mean": 0, "prod": 1, "amax": low if kind.kind != "b" else 0, "amin": high}
     need(reduce in neutral, f"{name}(): reduce argument must be sum, prod, mean, amax or amin, got {reduce!r}")
@@ -120,14 +121,14 @@ def _reduced(name: str, input: Any, part: Any, places: Any, reduce: str, include
         order = np.argsort(at, kind="stable")
         turn = np.empty_like(at)
         turn[order] = np.arange(at.size) - (np.cumsum(counts) - counts)[at[order]]
-        for i in range(counts.max(initial=0)):
+        for i in np.unique(turn):
             whole = whole * replaced(whole._constant(np.ones_like(whole._raw)), part[turn == i], (at[turn == i],))
     if reduce in ("amax", "amin"):
         best = whole._raw.copy()
         (np.maximum if reduce == "amax" else np.minimum).at(best, at, part._raw)
         # Those that attain the extreme share its gradient evenly: it is their mean.
         mine, theirs = whole._raw == best, part._raw == best[at]
-        ties = (mine + np.bincount(at, theirs, whole.shape[0])).astype(kind)
+        ties = (mine + np.bincount(at, theirs, len(whole))).astype(kind)
         shares = whole * mine / ties + put(part * theirs / ties[at], (at,), whole.shape)
         whole = corrected(shares, best)
     return view(whole, size)

@@ -11,6 +11,16 @@ import numpy as np
 from micrograd_cn.ops.table import composed, hidden, primitive
 
 
+def overlapping(x: np.ndarray[Any, Any]) -> bool:
+    """Whether one place in the memory of ``x`` stands for several elements."""
+    return 0 in x.strides and x.size > 0 and any(s == 0 and n > 1 for s, n in zip(x.strides, x.shape, strict=True))
+
+
+def memory_order(x: np.ndarray[Any, Any]) -> Any:
+    """In which order a copy of ``x`` lies in memory: in that of ``x``, unless its places stand for several elements."""
+    return "C" if overlapping(x) else "K"
+
+
 def axis_index(dim: int, ndim: int) -> int:
     """``dim`` counted from the front, for a tensor of ``ndim`` dimensions; one of none counts as one of one.
 
@@ -133,7 +143,7 @@ def _flip_rule(g: Any, dims: Any) -> Any:
 @primitive(_flip_rule, numpy=(np.flip,))
 def flip(x: Any, dims: int | tuple[int, ...]) -> Any:
     """A copy of ``x`` with the order along ``dims`` reversed."""
-    return np.flip(x, dims).copy() if x.ndim else x.copy()
+    return np.flip(x, dims).copy(memory_order(x)) if x.ndim else x.copy()
 
 
 @primitive(lambda g, shifts, dims: np.roll(g, _negated(shifts), dims), numpy=(np.roll,))
@@ -154,14 +164,14 @@ def _matrix(name: str, x: Any) -> None:
     need(x.ndim >= 2, f"{name}: input tensor must have at least 2 dimensions, got shape {list(x.shape)}")
 
 
-@primitive(lambda g, diagonal: np.tril(g, diagonal), numpy=(np.tril,), in_place=True)
+@primitive(lambda g, diagonal: np.tril(g, diagonal), numpy=(np.tril,), packed=True, in_place=True)
 def tril(x: Any, diagonal: int = 0) -> Any:
     """The lower triangle of the last two dimensions, zero above ``diagonal``."""
     _matrix("tril", x)
     return np.tril(x, diagonal)
 
 
-@primitive(lambda g, diagonal: np.triu(g, diagonal), numpy=(np.triu,), in_place=True)
+@primitive(lambda g, diagonal: np.triu(g, diagonal), numpy=(np.triu,), packed=True, in_place=True)
 def triu(x: Any, diagonal: int = 0) -> Any:
     """The upper triangle of the last two dimensions, zero below ``diagonal``."""
     _matrix("triu", x)
@@ -294,7 +304,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     tensors = tuple(view(x, (*before, 0, *behind)) if tuple(x.shape) == (0,) else x for x in tensors)
     ends, end = [], 0
     for x in tensors:
-        if tuple(x.shape[:axis]) != before or tuple(x.shape[axis + 1 :]) != behind or len(x.shape) != len(shape):
+        if tuple(x.shape) != (*before, *x.shape[axis : axis + 1], *behind):
             found = f"Got shapes {list(shape)} and {list(x.shape)} in the list."
             raise RuntimeError(f"Sizes of tensors must match except in dimension {dim}. {found}")
         end += x.shape[axis]

@@ -82,7 +82,9 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         return input.clone()
     dim = axis_index(dim, len(input.shape))
     parts = [x for x in (prepend, input, append) if x is not None]
-    input = cat(parts, dim) if len(parts) > 1 else input
+    dims = [len(x.shape) for x in parts]
+    need(len(set(dims)) == 1, f"diff expects prepend or append to be the same dimension as input, got {dims}")
+    input = cat(parts, dim) if prepend is not None or append is not None else input
     for _ in range(n):
         length = max(input.shape[dim] - 1, 0)
         first, second = narrow(input, dim, 0, length), narrow(input, dim, min(1, input.shape[dim]), length)

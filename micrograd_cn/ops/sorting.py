@@ -100,7 +100,7 @@ def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 def _median(kind: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
     if dim is None:
         flat = view(input, (-1,))
-        return _median(kind, flat, 0, False)[0] if flat.shape[0] else input.sum() * np.nan
+        return _median(kind, flat, 0, False)[0] if len(flat) else input.sum() * np.nan
     dim, n = axis_length(input, dim)
     need(n, f"{kind.__name__}(): Expected reduction dim {dim} to have non-zero size.", IndexError)
     count = np.maximum(np.sum(input._raw == input._raw, axis=dim, keepdims=True), 1)
@@ -141,6 +141,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """
     if input is None and other is None:
         return nonzero(condition, as_tuple=True)
+    need(input is not None and other is not None, "where() takes two tensors or numbers, or none, got one", TypeError)
     if condition._raw.dtype not in (np.bool_, np.uint8):
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got {condition.dtype}")
     return elementwise.where(condition, input, other)
@@ -161,7 +162,7 @@ def unique(
     found[1] = found[1].reshape(x.shape if dim is None else x.shape[dim])
     wanted = [found[0]] + [a for a, asked in zip(found[1:], (return_inverse, return_counts), strict=True) if asked]
     answer = tuple(input._constant(a) for a in wanted)
-    return answer if len(answer) > 1 else answer[0]
+    return answer if return_inverse or return_counts else input._constant(found[0])
 
 
 @composed
@@ -169,9 +170,8 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     """How often each of the numbers 0, 1, … occurs in a vector of integers, or the sum of its ``weights``."""
     x = input._raw
     need(x.dtype.kind in "iu", f"bincount() is for integers, got {input.dtype}", NotImplementedError)
-    if x.ndim != 1 or x.min(initial=0) < 0 or minlength < 0:
-        found = f"shape {list(x.shape)} from {x.min(initial=0)}, minlength {minlength}"
-        raise RuntimeError(f"bincount only supports 1-d non-negative integral inputs and minlength, got {found}")
+    fits = x.ndim == 1 and (x >= 0).all() and minlength >= 0
+    need(fits, f"bincount only supports 1-d non-negative integral inputs and minlength, got {x}, {minlength=}")
     if weights is None:
         return input._constant(np.bincount(x, minlength=minlength))
     fits = weights.shape == input.shape

@@ -43,7 +43,7 @@ def logcumsumexp(x: Any, dim: int) -> Any:
 
 
 def _running(kind: type, extreme: Any, input: Any, dim: int) -> Any:
-    dim, x = axis_index(dim, len(input.shape)), input._raw
+    dim, x = axis_index(dim, len(input.shape)), np.asarray(input._raw, order="C")
     if not x.ndim:
         return kind(input.clone(), input._constant(np.zeros((), np.int64)))
     best = (x == extreme.accumulate(x, dim)) | (x != x)
@@ -126,7 +126,7 @@ def _quantile(name: str, input: Any, q: Any, dim: int | None, keepdim: bool, int
     fits = interpolation in ("linear", "lower", "higher", "midpoint", "nearest")
     need(fits, f"{name}() does not know the interpolation {interpolation!r}")
     shape = list(x.shape)
-    at = axis_index(dim, len(shape)) if dim is not None else 0
+    at = axis_index(dim or 0, len(shape))
     rows = view(input, (-1,)) if dim is None or not shape else movedim(input, at, -1)
     rows = sort(rows, -1)[0]
     n, count = rows.shape[-1], np.sum(rows._raw == rows._raw, axis=-1, keepdims=True)

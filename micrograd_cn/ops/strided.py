@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided as _as_strided, sliding_window_vi
 
 from micrograd_cn.ops.indexing import put, replaced, whole_numbers, within
 from micrograd_cn.ops.scattering import index_put
-from micrograd_cn.ops.shape import axis_index, chunk, diagonal, need, select, sizes, split, view
+from micrograd_cn.ops.shape import axis_index, chunk, diagonal, need, permute, select, sizes, split, view
 from micrograd_cn.ops.table import composed, hidden, primitive
 
 # --- windows -----------------------------------------------------------------------------------------------------
@@ -67,11 +67,14 @@ def restrided(x: Any, size: Sequence[int], stride: Sequence[int], storage_offset
 def as_strided(input: Any, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Any:
     """A view of the memory of ``input``, which a view shares with its base, with any lengths and strides in elements.
 
-    ``storage_offset`` is where it begins; where ``input`` begins, if None. Memory is taken to be in the order of the
-    elements of the base.
+    ``storage_offset`` is where it begins; where ``input`` begins, if None.
     """
-    start = input.storage_offset() if storage_offset is None else storage_offset
-    return restrided(input if input._base is None else input._base, tuple(size), tuple(stride), start)
+    alone = input._base is None or (input.requires_grad and not input._base.requires_grad)
+    base = input if alone else input._base  # a view that learns for itself is differentiated by its own elements
+    start = (input.storage_offset() if storage_offset is None else storage_offset) - base.storage_offset()
+    if not base.is_contiguous():  # restrided counts the elements in their order
+        base = permute(base, sorted(range(base.ndim), key=base.stride, reverse=True))
+    return restrided(base, tuple(size), tuple(stride), start)
 
 
 # --- written into a place ----------------------------------------------------------------------------------------
@@ -109,7 +112,8 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
 def put_flat(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
     """A copy of ``input`` with ``source`` at (or added to) the positions ``index`` of its flattened elements."""
     index = whole_numbers(index, "put")
-    need(index.size == math.prod(source.shape), f"put: source must have an element for each of {index.size} indices")
+    said = f"put: source must have an element for each of {index.size} indices"
+    need(index.size == math.prod(source.shape), said, IndexError)
     within(index, math.prod(input.shape), IndexError, -math.prod(input.shape))
     flat = index_put(view(input, (-1,)), (index.ravel(),), view(source, (-1,)), accumulate)
     return view(flat, tuple(input.shape))
@@ -122,7 +126,7 @@ def sum_to_size(input: Any, *size: Any) -> Any:
     lead = len(shape) - len(wanted)
     fits = lead >= 0 and all(w in (1, n) for w, n in zip(wanted, shape[lead:], strict=True))
     need(fits, f"size {{{list(wanted)}}} is not expandable to size {{{list(shape)}}}.")
-    dims = [i for i, n in enumerate(shape) if i < lead or (wanted[i - lead] == 1 and n != 1)]
+    dims = [i for i, n in enumerate(shape) if i < lead or wanted[i - lead] != n]
     return view(input.sum(tuple(dims)), wanted) if dims or not shape else input
 
 

@@ -55,6 +55,7 @@ class Primitive:
             but refuses bools, "float_only" refuses integers as well, "float" turns them into the default
             float; "same" refuses different types, "keep" does nothing.
         view: the result shares memory with its first input.
+        packed: the result lies in order in memory, also where the inputs do not.
         exact: moves or converts numbers and computes none, so it does the same in every type; views do.
         symbol: how diagrams write it.
         backward_name: how ``grad_fn`` shows it; PyTorch's name where there is one.
@@ -66,9 +67,10 @@ class Primitive:
 
     def __init__(
         self, forward: Rule, rules: Sequence[Rule | None], *, variadic: bool = False, elementwise: bool = False,
-        dtypes: str | None = None, view: bool = False, exact: bool = False, symbol: str | None = None,
-        backward_name: str | None = None, runs: Rule | None = None, numpy: tuple[Any, ...] = (), total: bool = False,
-        domain: tuple[tuple[float, float], ...] = (), name: str | None = None,
+        dtypes: str | None = None, view: bool = False, packed: bool = False, exact: bool = False,
+        symbol: str | None = None, backward_name: str | None = None, runs: Rule | None = None,
+        numpy: tuple[Any, ...] = (), total: bool = False, domain: tuple[tuple[float, float], ...] = (),
+        name: str | None = None,
     ) -> None:  # fmt: skip
         self.forward = runs or (self._with_names(forward) if variadic else forward)
         self.rules, self.variadic = tuple(rules), variadic
@@ -77,7 +79,7 @@ class Primitive:
         self.symbol = symbol or self.name
         camel = "".join(part.capitalize() for part in self.name.split("_"))
         self.backward_name = backward_name or f"{camel}Backward0"
-        self.elementwise, self.view, self.domain = elementwise, view, domain
+        self.elementwise, self.view, self.packed, self.domain = elementwise, view, packed, domain
         self.numpy = (runs, *numpy) if isinstance(runs, np.ufunc) else numpy
         self.total, self.exact = total, exact or view
         self.dtypes = dtypes or ("promote" if elementwise else "keep")
@@ -87,7 +89,7 @@ class Primitive:
         positional = forward.__defaults__ or ()
         known = dict(zip(names[code.co_argcount - len(positional) :], positional, strict=False))
         known |= forward.__kwdefaults__ or {}
-        self.arity = 1 if variadic else len(rules)
+        self.arity = len(rules)
         self.inputs, self.settings = ((), names) if variadic else (names[: self.arity], names[self.arity :])
         self.all_defaults = tuple(known.get(n, _REQUIRED) for n in names)
         self.defaults = self.all_defaults[len(self.inputs) :]
@@ -97,7 +99,7 @@ class Primitive:
         self.positions |= {theirs: places[ours] for theirs, ours in NUMPY_NAMES.items() if ours in places}
         self.dtype_at = self.positions.get("dtype")
         # Positional calls with just the inputs skip `bind`, if every setting has a default.
-        self.quick_arity = -1 if variadic or any(d is _REQUIRED for d in self.defaults) else self.arity
+        self.quick_arity = None if variadic or any(d is _REQUIRED for d in self.defaults) else self.arity
         self.plans: dict[int | tuple[int, int], Plan] = {}
 
     def _with_names(self, forward: Rule) -> Rule:
@@ -124,8 +126,8 @@ class Primitive:
             return args[: self.arity], args[self.arity :]
         values = [*args, *self.all_defaults[given:]]
         for name, x in named.items():
-            at = self.positions.get(name, -1)
-            if at < given:
+            at = self.positions.get(name)
+            if at is None or at < given:
                 raise self._misfit(args, named)
             values[at] = x
         if given > len(self.all_defaults) or any(x is _REQUIRED for x in values):
@@ -237,7 +239,7 @@ def _pick(places: list[int]) -> Callable[[Any], tuple[Any, ...]]:
     """``frame -> tuple(frame[i] for i in places)``, in C: it runs for every rule of every operation."""
     if len(places) > 1:
         return itemgetter(*places)
-    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
+    return itemgetter(slice(min(places), max(places) + 1) if places else slice(0))
 
 
 TABLE: dict[str, Operation] = {}

@@ -14,7 +14,7 @@ import numpy as np
 
 from micrograd_cn.dtypes import dtype as dtype_type
 from micrograd_cn.ops import neural
-from micrograd_cn.ops.elementwise import tanh as _tanh, where
+from micrograd_cn.ops.elementwise import halted, tanh as _tanh, where
 from micrograd_cn.ops.shape import need
 from micrograd_cn.random import default_generator
 from micrograd_cn.tensor import Tensor
@@ -134,7 +134,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 def _hardtanh(x: Tensor, low: float, high: float) -> Tensor:
     if not x.is_floating_point():
         low, high = int(low), int(high)
-    return where((x <= low) | (x >= high), x.detach().clamp(low, high), x)
+    return halted(x, (x <= low) | (x >= high), x.detach().clamp(low, high))
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -145,8 +145,8 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """``relu6(input + 3) / 6``: a sigmoid made of straight lines. Howard et al., 2019."""
     # Not `_hardtanh`: the derivative at NaN is 0 here.
-    inside = (input > -3.0) & (input < 3.0)
-    return _apply(lambda x: (where(inside, x, x.detach().clamp(-3.0, 3.0)) + 3.0) / 6.0, input, inplace)
+    outside = ~((input > -3.0) & (input < 3.0))
+    return _apply(lambda x: (halted(x, outside, x.detach().clamp(-3.0, 3.0)) + 3.0) / 6.0, input, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -157,12 +157,12 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``input`` where it is above ``threshold``, and ``value`` elsewhere."""
-    return _apply(lambda x: where(x <= threshold, value, x), input, inplace)
+    return _apply(lambda x: halted(x, x <= threshold, value), input, inplace)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """``input`` where it is farther than ``lambd`` from 0, and 0 elsewhere."""
-    return where((input >= -lambd) & (input <= lambd), 0, input)
+    return halted(input, (input >= -lambd) & (input <= lambd), 0)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -173,8 +173,8 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     need(lambd >= 0, f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
     # NaN stays: both comparisons are False for it. A zero has the sign of what it was.
-    inner = where((input >= -lambd) & (input <= lambd), input.detach() * 0.0, input - lambd)
-    return where(input < -lambd, input + lambd, inner)
+    near = (input >= -lambd) & (input <= lambd)
+    return halted(input, near, input.detach() * 0.0) - lambd * halted(input.detach().sign(), near, 0)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     found = f"Found parameter numbers = {slopes} and channel size = {channels}."
     need(slopes in (1, channels), f"Mismatch of parameter numbers and input channel size. {found}")
     weight = weight.reshape(slopes, *(1,) * (input.ndim - 2)) if input.ndim else weight.reshape(())
-    return where(input > 0, input, weight * input)
+    return where(input > 0, input, weight * halted(input, input > 0, 0))
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
