@@ -109,7 +109,7 @@ rates = {rate: descend(0.0, rate, 10) for rate in (0.1, 1.0, 3.125, 6.25, 7.0)}
 for rate, places in rates.items():
     print(f"α = {rate:5g}：" + "  ".join(f"{w:7.3f}" for w in places[:6]) + f"  …  {places[-1]:8.3f}")
 
-figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
 around = np.linspace(-0.5, 3.9)
 for ax, rate in zip(axes, (0.1, 3.125, 6.25), strict=True):
     ax.plot(around, error(around), color="#2f6fb5", linewidth=2)
@@ -208,10 +208,31 @@ print(f"一颗豆豆：{valley[0]:.4f} 和 {valley[1]:.4f}    一百颗：{bowl[
 print(f"碗在一个方向上比另一个方向陡 {bowl[1] / bowl[0]:.0f} 倍，所以看上去很扁。")
 
 # %% [markdown]
+# ## Two cuts through the bowl · 在碗上切两刀
+#
+# 偏导数就是切开来看：把 b 按在 0 上不动，碗被切出一条只随 w 变的抛物线，它的斜率是 ∂e/∂w；按住 w 切另一刀，得到 ∂e/∂b。
+# 两条抛物线各有各的谷底，都不是碗底：只拧一个旋钮，走不到最低的地方。
+
+# %%
+start = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+mean_error(start[0], start[1]).backward()
+partials = start.grad.tolist()
+print(f"在 (0, 0) 处：∂e/∂w = {partials[0]:.4f}，公式 −2·平均(xy) = {-2 * np.mean(xs * ys):.4f}")
+print(f"             ∂e/∂b = {partials[1]:.4f}，公式 −2·平均(y) = {-2 * np.mean(ys):.4f}")
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+along_w, along_b = np.mean(xs * ys) / np.mean(xs**2), np.mean(ys)  # 两条抛物线的谷底
+plots.descent(lambda w: mean_error(w, 0.0), [0.0, along_w], ax=axes[0]).set_title("$e(w, 0)$")
+plots.dress(plots.descent(lambda b: mean_error(0.0, b), [0.0, along_b], ax=axes[1]), title="$e(0, b)$", xlabel="$b$")
+plots.save(figure, "02_slices.png")
+print(f"只拧 w 到 {mean_error(along_w):.4f}，只拧 b 到 {mean_error(0.0, along_b):.4f}，碗底是 {best(ys, True)[1]:.4f}")
+
+# %% [markdown]
 # ## Two knobs at once · 两个旋钮一起拧
 #
 # 两个偏导数合起来就是梯度：对 w 的和对 b 的各管一个旋钮，同时拧。下面用的就是训练任何网络的那五行：
 # 算误差、清零、反向传播、走一步，再来一遍。先陡后缓，路是弯的：很快下到谷底的长沟里，再沿着沟慢慢走。
+# 损失曲线的纵轴是对数刻度，一大格差十倍：两三步就掉了九成，接着慢慢走一百步，到 0.0032 为止，那是豆豆自己的参差。
 
 # %%
 wb = torch.zeros(2, dtype=torch.float64, requires_grad=True)
@@ -232,7 +253,7 @@ print(f"梯度下降：w = {learnt[0]:.5f}, b = {learnt[1]:.5f}    最小二乘�
 plots.save(plots.bowl(mean_error, path), "02_bowl.png")
 plots.save(plots.contours(mean_error, path), "02_contours.png")
 ax = plots.loss_curve(losses)
-ax.set_xscale("log")
+ax.set_yscale("log")
 plots.save(ax, "02_losses.png")
 
 # %% [markdown]

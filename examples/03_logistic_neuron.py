@@ -116,12 +116,19 @@ logistic_wrong = wrong(logistic, more_beans, more_poison)
 boundary = (-logistic[0].bias / logistic[0].weight).item()
 print(f"误差 {losses[0]:.4f} → {losses[-1]:.4f}，分错 {logistic_wrong} 颗，界线在 {boundary:.3f}（应当在 0.5）")
 
-figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True, layout="constrained")
+# σ(wx + b) = p 的地方是 x = (ln(p / (1 − p)) − b) / w，这个 x 的豆豆得到的概率正好是 p
+w, b = logistic[0].weight.item(), logistic[0].bias.item()
+sizes = {p: (math.log(p / (1 - p)) - b) / w for p in (0.5, 0.6, 0.8, 0.9)}
+sure = {p: logistic(torch.tensor([[x]])).item() for p, x in sizes.items()}
+for p, meaning in zip(sizes, ("拿不准", "稍微倾向于有毒", "八成把握", "很确定"), strict=True):
+    print(f"大小 {sizes[p]:.3f} 的豆豆：概率 {sure[p]:.4f}，{meaning}")
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 for ax, model, name in zip(axes, (tilted, logistic), ("$wx + b$", r"$\sigma(wx + b)$"), strict=True):
     plots.decision(model, more_beans, more_poison, ax=ax).set_title(name)
 plots.save(figure, "03_line_and_logistic.png")
 ax = plots.loss_curve(losses)
-ax.set_xscale("log")
+ax.loglog()
 plots.save(ax, "03_losses.png")
 
 # %% [markdown]
@@ -147,7 +154,10 @@ print("界线上三处的概率：" + "  ".join(f"{a:.4f}" for a in planar(on_th
 angle = math.degrees(math.atan2(w2, w1))
 print(f"界线的法线与“大小”轴成 {angle:.1f}°（真相是 {math.degrees(math.atan2(1.2, 1.5)):.1f}°）")
 
-plots.save(plots.surface(planar, beans, poison), "03_surface.png")
+figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), subplot_kw={"projection": "3d"}, layout="constrained")
+plots.surface(planar[0], beans, poison, ax=axes[0]).set(title="$z = w_1x_1 + w_2x_2 + b$", zlabel="$z$")
+plots.surface(planar, beans, poison, ax=axes[1]).set(title=r"$a = \sigma(z)$", zlabel="$a$")
+plots.save(figure, "03_surface.png")
 plots.save(plots.decision(planar, beans, poison), "03_decision.png")
 
 # %% [markdown]

@@ -64,7 +64,7 @@ for name in ("and", "or", "nand", "xor"):
     learnt[name] = loss, [a > 0.5 for a in answers] == [t > 0.5 for t in y.flatten().tolist()]
     print(f"{name:5} 误差 {loss:.4f}   输出 " + " ".join(f"{a:.2f}" for a in answers))
 
-figure, axes = plt.subplots(1, 4, figsize=(13, 3.4), layout="constrained")
+figure, axes = plt.subplots(1, 4, figsize=(10, 2.9), layout="constrained")
 for ax, (name, model) in zip(axes, gates.items(), strict=True):
     plots.decision(model, *datasets.gates(name), ax=ax).set_title(name.upper())
 plots.save(figure, "05_gates.png")
@@ -127,7 +127,7 @@ print(f"做得到 {len(possible)} 个，做不到的是 {missing}：同或与异
 
 # %% [markdown]
 # 明斯基和帕波特在《感知器》里写的就是这件事（书出版于 1969 年，教程里印的是 1961）。此后神经网络冷了十几年，
-# 直到 1986 年反向传播让多层网络学了起来。
+# 直到 1986 年反向传播让多层网络学了起来，离 1958 年的感知器有 28 年（教程说 27 年）。
 #
 # ## Three shortcuts · 三条近路
 #
@@ -136,7 +136,7 @@ print(f"做得到 {len(possible)} 个，做不到的是 {missing}：同或与异
 # **一、把激活函数换成 z²。** 取 w = (1, −1)、b = 0，(x₁ − x₂)² 在四个角上正好是异或。
 # 它能行，因为它先降后升，不是单调的；代价是：z 变大十倍，输出变大一百倍，梯度也跟着变大十倍，层数一多就压不住。
 #
-# **二、把输入平方。** 没有用：输入只有 0 和 1，平方以后还是 0 和 1，问题一点没变。
+# **二、把输入平方，或者立方。** 没有用：输入只有 0 和 1，平方、立方以后还是 0 和 1，问题一点没变。
 #
 # **三、加一个隐藏神经元，只加一个。** 也没有用：它传下去的还是一个数，
 # 单调函数套单调函数还是单调的，分界线还是一条直线。它最多把误差压到 1/6 附近：把 (0, 0) 这样的一个角答对，
@@ -145,7 +145,7 @@ print(f"做得到 {len(possible)} 个，做不到的是 {missing}：同或与异
 # %%
 squared = [((Value(float(x1)) - x2) ** 2).data for x1, x2 in CORNERS]
 print("(x1 − x2)² 在四个角上：", *squared)
-print("输入平方以后还是它自己：", torch.equal(x**2, x))
+print("输入平方、立方以后还是它自己：", torch.equal(x**2, x), torch.equal(x**3, x))
 
 torch.manual_seed(2)
 one_hidden = []

@@ -99,9 +99,14 @@ for (x1, x2, _), (y, y1, y2), printed in zip(TRUTH, rows, PRINTED_ANSWERS, stric
 
 # %% [markdown]
 # 同一个起点，走一万步之后，九个数的前十二位都相同：我们的引擎算的就是教程手写的那些导数。
+#
+# 损失曲线的纵轴是对数刻度，一格差一百倍。先在 0.25 附近的平地上走了两千轮，快要失败的样子，
+# 然后找到了路。后面是一条斜着的直线：每一轮都缩小同样的倍数，再走多久也只是更近，不会正好到 0。
 
 # %%
-plots.save(plots.loss_curve(losses), "06_loss.png")
+ax = plots.loss_curve(losses)
+ax.set_yscale("log")
+plots.save(ax, "06_loss.png")
 
 
 # %% [markdown]
@@ -213,6 +218,11 @@ folded = hidden.tolist()
 for name, points in {"压到斜线": line, "加偏置": shifted, "折叠": folded, "输出": model(x).tolist()}.items():
     print(f"{name}：{points}")
 plots.save(plots.folding(model, x, y), "06_folding.png")
+
+# 教程把第二次变换也写成 2×2 的矩阵：第二行是 0，平面压成横轴上的一条线，(2, 1) 回到了原点
+second = torch.tensor([[1.0, -2.0], [0.0, 0.0]])
+transformed = (hidden @ second.T).tolist()
+print(f"第二次线性变换：{transformed}")
 
 # %% [markdown]
 # ## Three things to try · 试一试

@@ -48,11 +48,14 @@ for seed, (model, losses) in runs.items():
 
 # %% [markdown]
 # `nn.Linear` 的起点取自 (−1/√2, 1/√2)，有正有负，所以失败有好几种，和上一章第二次统计的一样：
-# 停在 0.5 的，停在 0 的，只抬起一个角的。
+# 停在 0.5 的，停在 0 的，只抬起一个角的。图的纵轴是对数刻度：失败的是上面的两条平线，成功的一路斜下去，
+# 到 float32 的尽头才停住。
 
 # %%
 curves = {plots.label(f"种子 {seed}", f"seed {seed}"): losses for seed, (_, losses) in runs.items()}
-plots.save(plots.loss_curve(curves), "07_losses.png")
+ax = plots.loss_curve(curves)
+ax.set_yscale("log")
+plots.save(ax, "07_losses.png")
 
 # %% [markdown]
 # ## Beside the tutorial and PyTorch · 同教程、同 PyTorch 对照

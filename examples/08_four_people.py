@@ -32,6 +32,7 @@ one = neuron([Value(0.0), Value(1.0)], [2, 3], Value(4.0))
 h = neuron([Value(0.0), Value(1.0)], [2, 3], Value(0.0))
 three = neuron([Value(0.0), Value(1.0)], [h, h], Value(0.0))
 print(f"一个神经元 w = [0, 1]，b = 4，x = [2, 3]：教程 0.9990889488055994，我们 {one.data!r}")
+print(f"h1 = h2 = σ(3)：教程 0.9526，我们 {h.data:.4f}")
 print(f"三个神经元 w = [0, 1]，b = 0，x = [2, 3]：教程 0.7216325609518421，我们 {three.data!r}")
 
 # %% [markdown]
@@ -40,10 +41,12 @@ print(f"三个神经元 w = [0, 1]，b = 0，x = [2, 3]：教程 0.7216325609518
 # 体重减去 135 磅、身高减去 66 英寸，女性记作 1，男性记作 0。
 
 # %%
-NAMES = ["Alice", "Bob", "Charlie", "Diana"]
+PEOPLE = {"Alice": (133, 65), "Bob": (160, 72), "Charlie": (152, 70), "Diana": (120, 60)}  # 磅，英寸
+NAMES = list(PEOPLE)
 x, y = datasets.people()
+shifted = [[weight - 135, height - 66] for weight, height in PEOPLE.values()]
 for name, features, sex in zip(NAMES, x.tolist(), y.flatten().tolist(), strict=True):
-    print(f"{name:8}{features}  {sex:g}")
+    print(f"{name:8}{PEOPLE[name]} → {features}  {sex:g}")
 always_male = nn.functional.mse_loss(torch.zeros(4, 1), y).item()
 print(f"全都猜男性，均方误差：教程 0.5，我们 {always_male}")
 
@@ -120,7 +123,9 @@ print(f"Emily：教程 0.951，我们 {emily:.3f}，女性")
 print(f"Frank：教程 0.039，我们 {frank:.3f}，男性")
 
 # %%
-plots.save(plots.loss_curve(losses), "08_loss.png")
+ax = plots.loss_curve(losses)
+ax.set_yscale("log")
+plots.save(ax, "08_loss.png")
 
 # %% [markdown]
 # ## Is it luck? · 是碰巧吗？

@@ -59,6 +59,8 @@ products = torch.tensor([[10.0, 20.0, 30.0, 40.0], [50.0, 60.0, 70.0, 80.0]])
 bias = torch.tensor([[0.1, 0.2, 0.3, 0.4]], requires_grad=True)
 added = products + bias
 added.sum().backward()
+tiled = bias.detach().expand(2, 4)
+print("广播以后的 B =", tiled.tolist())
 print("A·W + B =", added.tolist())
 print("和对 B 的导数 =", bias.grad.tolist(), "（两行，所以是 2）")
 
@@ -186,7 +188,9 @@ for panel in panels.flat:
 for panel, i in zip(panels.flat, shown, strict=False):
     answer, right = guesses[i].item(), digit[test[i]].item()
     panel.imshow(x[test[i]].reshape(8, 8), cmap="gray_r")
-    panel.set_title(f"{answer}" if answer == right else f"{answer} ({right})", color="0.4" if answer == right else "C3")
+    title = panel.set_title(f"{answer}" if answer == right else f"{answer} ({right})")
+    if answer != right:
+        title.set_color(plots.CLASSES[1])
 plots.save(panels[0, 0], "09_digits.png")
 print(f"360 张里答错 {len(wrong)} 张")
 

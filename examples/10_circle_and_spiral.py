@@ -65,6 +65,33 @@ plots.save(plots.neurons(model, x, y)[0], "10_circle_neurons.png")
 # 三个神经元各划一条线，输出神经元把三条线围成的三角形磨圆了角。
 
 # %% [markdown]
+# ## Four activations and their slopes · 四个激活函数和它们的斜率
+#
+# 学习靠斜率，斜率是 0 就没有路。阶跃函数处处是 0，学不了；sigmoid 处处不为 0，可是离中心远了就小得可怜；
+# ReLU 在右边永远是 1，左边是 0；leaky ReLU 左边留了 0.01。ReLU 在 0 处是个折点，不可导，PyTorch 和我们都取 0。
+
+# %%
+ACTIVATIONS = {
+    "step": lambda z: (torch.sign(z) + 1) / 2,
+    "sigmoid": torch.sigmoid,
+    "ReLU": torch.relu,
+    "leaky ReLU": nn.functional.leaky_relu,
+}
+z = torch.tensor([-10.0, -1.0, 0.0, 1.0, 10.0], requires_grad=True)
+slopes = {name: torch.autograd.grad(f(z).sum(), z)[0].tolist() for name, f in ACTIVATIONS.items()}
+print("斜率        " + "".join(f"z = {at:<7g}" for at in z.tolist()))
+for name, row in slopes.items():
+    print(f"{name:12}" + "".join(f"{slope:<11.3g}" for slope in row))
+
+around = torch.linspace(-4, 4, 401)
+figure, panels = plt.subplots(1, 4, figsize=(10, 2.8), layout="constrained")
+for (name, f), panel in zip(ACTIVATIONS.items(), panels, strict=True):
+    panel.axhline(0, color="0.5", linewidth=0.8)
+    panel.plot(around.tolist(), f(around).tolist(), color=plots.CLASSES[0], linewidth=2)
+    panel.set(title=name, ylim=(-0.6, 2.2), xlabel="$z$")
+plots.save(figure, "10_activations.png")
+
+# %% [markdown]
 # ## The spiral: sigmoid stands still · 蚊香：sigmoid 一动不动
 #
 # 三个隐藏层，照游乐场的设置训练：每批 10 个，学习率 0.03，随机梯度下降。

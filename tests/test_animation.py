@@ -15,6 +15,7 @@ import micrograd_cn as torch
 from micrograd_cn import Value, nn, viz
 from micrograd_cn.ops.table import TABLE
 from micrograd_cn.viz.formulas import Term, number, written
+from tests.functions import Cube
 
 
 def neuron():
@@ -130,16 +131,6 @@ def test_large_tensors_appear_as_shapes():
 
 
 def test_a_users_function_is_one_step():
-    class Cube(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x**3
-
-        @staticmethod
-        def backward(ctx, g):
-            return 3 * g * ctx.saved_tensors[0] ** 2
-
     x = torch.tensor(2.0, requires_grad=True)
     y = Cube.apply(x)
     lines = said(script(viz.animate(y * 5, params={"x": x, "y": y}))["steps"])
@@ -158,6 +149,32 @@ def test_it_leaves_gradients_hooks_and_the_graph_alone():
     y, values = neuron()
     viz.animate(y)
     assert all(v.grad == 0.0 for v in values.values())
+
+
+def test_a_hook_that_did_not_run_is_said():
+    h = (w := torch.tensor(2.0, requires_grad=True)) * 3
+    h.retain_grad()  # is none of the user's
+    loss = h * 5
+
+    def hooked():
+        steps = script(viz.animate(loss, params={"w": w, "h": h}))["steps"]
+        return [
+            (step["kind"], line[1]) for step in steps for row in step["rows"] for line in row if line[0] == "hooked"
+        ]
+
+    assert hooked() == []
+    for tensor in (w, h):
+        tensor.register_hook(lambda g: g * 10)
+    assert hooked() == [("backward", "h"), ("end", "w")]
+
+
+def test_a_value_that_has_been_set_since_is_refused():
+    x = Value(2.0, "x")
+    y = x * x + x
+    x.data = 7.0
+    with pytest.raises(RuntimeError, match="has been set since"):
+        viz.animate(y)
+    assert viz.animate(x * x + x)
 
 
 def known(text, names):
@@ -228,6 +245,8 @@ def test_bad_input_is_one_clear_sentence(tmp_path):
         viz.animate(torch.ones(()) * 2)
     with pytest.raises(TypeError, match="not of float"):
         viz.animate(2.0)
+    with pytest.raises(TypeError, match="not of dict"):
+        viz.animate({"y": x * x})
     with pytest.raises(ValueError, match=r"shape \[2\].*sum\(\)"):
         viz.animate(torch.ones(2, requires_grad=True) * 2)
     with pytest.raises(ValueError, match="lang must be 'zh' or 'en', not 'fr'"):
@@ -242,7 +261,7 @@ def test_bad_input_is_one_clear_sentence(tmp_path):
     with pytest.raises(ValueError, match=r"html, not as 'x\.svg'"):
         viz.animate(x * x).save(tmp_path / "x.svg")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(OSError, match=r"cannot be written.*file"):
         viz.animate(x * x).save(tmp_path / "file" / "x.html")
 
 
@@ -343,31 +362,33 @@ def opened(chromium, tmp_path):
     assert urls and all(url.startswith(("file://", "data:")) for url in urls)
 
 
-def check(page, named, array):
-    """Click through to the end; then each box shows the engine's data and gradient."""
+def clicked_through(page):
+    """Step by step to the end."""
     _, count = page.at
     for i in range(1, count):
         page.press("next")
         assert page.at == (i + 1, count)
-    for name, x in named.items():
-        data, grad = page.numbers(name)
-        assert data == pytest.approx(array(x).ravel().tolist(), rel=1e-3), name
-        assert grad == pytest.approx(array(x.grad).ravel().tolist(), rel=1e-3, abs=1e-9), name
     assert not page.chrome.find_element("id", "next").is_enabled()
+    return page
 
 
 def test_clicked_through_it_ends_with_the_engines_numbers_of_values(opened):
     y, named = neuron()
-    animation = viz.animate(y)
+    page = clicked_through(opened(viz.animate(y)))
     y.backward()
-    check(opened(animation), named, lambda x: np.array(getattr(x, "data", x)))
+    for name, x in named.items():
+        data, grad = page.numbers(name)
+        assert (data, grad) == (pytest.approx([x.data], rel=1e-3), pytest.approx([x.grad], rel=1e-3)), name
 
 
 def test_clicked_through_it_ends_with_the_engines_numbers_of_tensors(opened):
     loss, named = network()
-    animation = viz.animate(loss, params=named, lang="en", rankdir="TB")
+    page = clicked_through(opened(viz.animate(loss, params=named, lang="en", rankdir="TB")))
     loss.backward()
-    check(opened(animation), named, lambda x: x.detach().numpy())
+    for name, x in named.items():
+        data, grad = page.numbers(name)
+        assert data == pytest.approx(x.detach().flatten().tolist(), rel=1e-3), name
+        assert grad == pytest.approx(x.grad.flatten().tolist(), rel=1e-3, abs=1e-9), name
 
 
 def test_numbers_appear_one_by_one_and_go_when_stepping_back(opened):

@@ -13,8 +13,8 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FIGURES = {
     "01_mp_neuron": ["01_neuron.svg", "01_lines.png"],
-    "02_squared_error": ["02_descent.png", "02_rates.png", "02_valley.png", "02_bowl.png", "02_contours.png",
-                         "02_losses.png"],
+    "02_squared_error": ["02_descent.png", "02_rates.png", "02_valley.png", "02_slices.png", "02_bowl.png",
+                         "02_contours.png", "02_losses.png"],
     "03_logistic_neuron": ["03_line_and_logistic.png", "03_losses.png", "03_surface.png", "03_decision.png"],
     "04_the_hill": ["04_losses.png", "04_hill.png", "04_borders.png", "04_surface.png", "04_neurons.png"],
     "05_gates": ["05_gates.png", "05_and_xor_surfaces.png"],
@@ -40,7 +40,7 @@ def run(monkeypatch, tmp_path, capsys):
     pyplot.close("all")
 
 
-@pytest.mark.parametrize("chapter", FIGURES)
+@pytest.mark.parametrize("chapter", sorted(path.stem for path in EXAMPLES.glob("[0-9][0-9]_*.py")))
 def test_chapters_are_notebooks_in_two_languages(chapter):
     """Cells in the percent format, a number and two languages in the title, three things to try at the end."""
     text = (EXAMPLES / f"{chapter}.py").read_text(encoding="utf-8")
@@ -101,6 +101,11 @@ def test_chapter_2_squared_error(run):
     x = found["xs"]
     mean = 2 * np.array([[np.mean(x**2), np.mean(x)], [np.mean(x), 1]])
     assert found["bowl"] == pytest.approx(np.linalg.eigvalsh(mean)) and found["bowl"][0] > 0.1
+    # Each cut is a parabola with its own lowest place; neither is the bowl's.
+    assert found["partials"] == pytest.approx([-2 * np.mean(x * found["ys"]), -2 * np.mean(found["ys"])])
+    e, bottom = found["mean_error"], found["best"](found["ys"], True)[1]
+    for w, b, dw, db in ((found["along_w"], 0.0, 0.01, 0), (0.0, found["along_b"], 0, 0.01)):
+        assert e(w, b) < min(e(w + dw, b + db), e(w - dw, b - db)) and e(w, b) > 2 * bottom
     for target in found["seas"].values():
         assert found["best"](target, True)[1] < found["best"](target, False)[1] / 3
     assert found["learnt"] == pytest.approx(np.polyfit(x, found["ys"], 1), abs=1e-4)
@@ -123,6 +128,7 @@ def test_chapter_3_the_logistic_neuron(run):
     assert len(numbers) == 2 and all(formula == engine for formula, engine in numbers)
     assert found["logistic_wrong"] == 0 and found["boundary"] == pytest.approx(0.5, abs=0.02)
     assert found["losses"][-1] < found["losses"][0] / 10
+    assert found["sure"] == {p: pytest.approx(p, abs=1e-4) for p in (0.5, 0.6, 0.8, 0.9)}
     # Two features: the contour of 0.5 is a straight line, and nearly the one that made the data.
     assert found["two_wrong"] == 0
     assert found["planar"](found["on_the_line"]).flatten().tolist() == pytest.approx([0.5] * 3, abs=1e-4)
@@ -166,5 +172,5 @@ def test_chapter_5_gates(run):
     # 14 of the 16 gates are a line's; the two others are XOR and its opposite.
     assert len(found["possible"]) == 14 and found["missing"] == [(0, 1, 1, 0), (1, 0, 0, 1)]
     assert found["squared"] == [0, 1, 1, 0]
-    assert "输入平方以后还是它自己： True" in said
+    assert "输入平方、立方以后还是它自己： True True" in said
     assert 1 / 6 < min(found["one_hidden"]) < 0.25  # three corners share one answer, at best 2/3

@@ -53,6 +53,7 @@ def test_xor_by_hand(chapter):
     assert found["exact_loss"] == 0
     assert found["line"] == [[0, 0], [1, 1], [1, 1], [2, 2]]
     assert found["folded"] == [[0, 0], [1, 0], [1, 0], [2, 1]]
+    assert found["transformed"] == [[0, 0], [1, 0], [1, 0], [0, 0]]
     assert figures == {"06_loss.png", "06_surfaces.png", "06_folding.png"}
 
 
@@ -86,7 +87,11 @@ def test_four_people(chapter):
     found, figures = chapter("08_four_people.py")
     assert found["one"].data == pytest.approx(0.9990889488055994, rel=1e-15)
     assert found["three"].data == pytest.approx(0.7216325609518421, rel=1e-15)
+    assert found["h"].data == pytest.approx(0.9526, abs=5e-5)
+    assert found["shifted"] == found["x"].tolist() == [[-2, -1], [25, 6], [17, 4], [-15, -6]]
     assert found["always_male"] == 0.5
+    assert (found["h1"].data, found["h2"].data) == pytest.approx((0.0474, 0.0474), abs=5e-5)
+    assert found["o1"].data == pytest.approx(0.524, abs=5e-4)
     (path,) = found["derivation"].paths
     assert [factor.by_hand for factor in path.factors] == [-0.952, 0.249, -0.0904]
     assert [(f.of, f.by) for f in path.factors] == [("L", "o1"), ("o1", "h1"), ("h1", "w1")]
@@ -108,6 +113,7 @@ def test_digits(chapter):
         assert ours == pytest.approx(printed, abs=1e-7)  # its weights are printed to 8 decimals
     assert found["added"].tolist() == [pytest.approx([10.1, 20.2, 30.3, 40.4]), pytest.approx([50.1, 60.2, 70.3, 80.4])]
     assert found["bias"].grad.tolist() == [[2, 2, 2, 2]]
+    assert found["tiled"].numpy() == pytest.approx(np.tile([0.1, 0.2, 0.3, 0.4], (2, 1)))
     assert found["by_code"].item() == pytest.approx(0.024999999999999994, rel=1e-15)
     assert found["times"] == pytest.approx(2)
     assert found["product"] == pytest.approx(found["w1"].grad[2, found["j"]].item(), rel=1e-12)
@@ -127,13 +133,16 @@ def test_circle_and_spiral(chapter):
         assert found["rights"][name] < 0.7
         first, *_, last = found["sizes"][name]
         assert last > 4**3 * first  # three sigmoids lie between, each of a slope of at most 1/4
+    s = 1 / (1 + np.exp(np.array([10.0, 1, 0, 1, 10])))
+    slopes = {"step": [0] * 5, "sigmoid": s * (1 - s), "ReLU": [0, 0, 0, 1, 1], "leaky ReLU": [0.01] * 3 + [1, 1]}
+    assert found["slopes"] == {name: pytest.approx(row, abs=1e-7) for name, row in slopes.items()}
     first, *_, last = found["sizes"]["ReLU 8-8-8"]
     assert last < 16 * first
     assert found["rights"]["ReLU 8-8-8"] > 0.98
     assert sum(found["counted"]) > 0
     assert all(still >= dead for still, dead in zip(found["unmoved"], found["counted"], strict=True))
     assert found["cured"] > max(found["stuck"], found["after"]) + 0.1
-    names = {"circle", "circle_neurons", "gradients", "losses", "spiral", "spiral_neurons", "dead"}
+    names = {"activations", "circle", "circle_neurons", "gradients", "losses", "spiral", "spiral_neurons", "dead"}
     assert figures == {f"10_{name}.png" for name in names}
 
 

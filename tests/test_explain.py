@@ -14,6 +14,7 @@ import micrograd_cn as mt
 from micrograd_cn import Value, nn
 from micrograd_cn.nn import scalar
 from micrograd_cn.viz import Explanation, explain
+from tests.functions import Cube, SumAndDifference
 
 NAMES = ("w1", "w2", "w3", "w4", "w5", "w6", "b1", "b2", "b3")
 
@@ -175,17 +176,6 @@ def test_sum_over_paths_of_random_programs_on_tensors(steps, element, seed):
 
 
 def test_broadcasts_products_and_a_users_function():
-    class Cube(mt.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x**3
-
-        @staticmethod
-        def backward(ctx, g):
-            (x,) = ctx.saved_tensors
-            return 3 * x * x * g
-
     rng = np.random.default_rng(0)
     x, w, b = (mt.tensor(rng.normal(size=s), requires_grad=True) for s in ((4, 3), (3, 2), (2,)))
     loss = Cube.apply(x @ w + b).mean()
@@ -194,8 +184,30 @@ def test_broadcasts_products_and_a_users_function():
         e = explain(loss, p, params={"x": x, "w": w, "b": b}, lang="en")
         np.testing.assert_array_equal(e.total, gradient)
         assert f"∂{name}" in e.text and "Cube" in e.text
-        index = (0,) * p.ndim
+        index = (-1,) * p.ndim
         assert explain(loss, p, index=index).total == pytest.approx(gradient[index].item(), rel=1e-12)
+
+
+def test_a_users_function_of_several_results_and_one_that_cannot_be_differentiated_twice():
+    class Once(Cube):
+        backward = staticmethod(mt.autograd.function.once_differentiable(Cube.backward))
+
+    w = mt.tensor([2.0, 3.0], requires_grad=True)
+    s, d = SumAndDifference.apply(w * 1, Once.apply(w))
+    loss = (s * d).sum()  # w² - w⁶
+    e = explain(loss, w)
+    assert e.total.tolist() == pytest.approx([2 * x - 6 * x**5 for x in (2, 3)])
+    assert e.count == 4 and sum(path.product for path in e.paths).tolist() == pytest.approx(e.total.tolist())
+    assert explain(loss, w, index=1).total == pytest.approx(2 * 3 - 6 * 3**5)
+
+
+def test_infinity_stays_in_its_element(recwarn):
+    w = mt.tensor([1.0, np.inf, np.nan], requires_grad=True)
+    e = explain((w * w).sum(), w)
+    jacobian = e.paths[0].factors[-1].value
+    np.testing.assert_array_equal(jacobian, [[1.0, 0, 0], [0, np.inf, 0], [0, 0, np.nan]])
+    assert explain((w * w).sum(), w, index=0).total == 2.0
+    assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
 
 
 # --- many paths ------------------------------------------------------------------------------------------------------
@@ -211,7 +223,8 @@ def test_the_largest_paths_are_the_largest():
     loss = sum(row, Value(0.0))
     everything, few = explain(loss, w, max_paths=10**6), explain(loss, w, max_paths=7)
     assert everything.count == len(everything.paths) == 4**3 and everything.rest is None
-    assert [p.product for p in few.paths] == [p.product for p in everything.paths[:7]]
+    largest = sorted((p.product for p in everything.paths), key=abs, reverse=True)
+    assert [p.product for p in few.paths] == largest[:7]
     assert few.rest == pytest.approx(sum(p.product for p in everything.paths[7:]), rel=1e-9)
     assert [j.ways for j in few.joins] == [4, 16]  # a neuron of the second layer, then one of the first
 
@@ -327,6 +340,7 @@ def test_names_come_from_labels_then_params_then_the_operation():
     assert "∂linear1/∂权重" in explain(loss, model[0].weight, params={"权重": model[0].weight}).text
     a = Value(2.0, "inner")
     assert "∂L/∂outer" in explain(a * 3.0, a, params={"outer": a}).text
+    assert "∂L/∂two lines" in explain(a * 3.0, a, params={"two\nlines": a}).text
 
 
 # --- before and after backward, and errors ---------------------------------------------------------------------------
@@ -390,8 +404,16 @@ def test_errors():
         explain((t * 2).sum(), t, index=(0, 2))
     with pytest.raises(ValueError, match=r"does not depend on this element of w: \(0, 1\)"):
         explain((t[1] * 2).sum(), t, index=(0, 1))
+    for index in ("a", slice(None), 0.5):
+        with pytest.raises(IndexError, match="is no element of w"):
+            explain((t * 2).sum(), t, index=(0, index))
+    row = mt.ones(2, requires_grad=True)
+    with pytest.raises(ValueError, match=r"does not depend on this element of w: 0;"):
+        explain(row[1] * 2, row, index=0)
     with pytest.raises(TypeError, match="index"):
         explain(w * w, w, index=0)
+    with pytest.raises(ValueError, match="by_hand"):
+        explain(w * w, w, by_hand=-1)
     with pytest.raises(ValueError, match="lang"):
         explain(w * w, w, lang="fr")
     with pytest.raises(ValueError, match="at least 1"):

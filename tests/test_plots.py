@@ -200,6 +200,18 @@ def test_loss_curve_shows_the_losses():
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["SGD", "Adam"]
 
 
+@pytest.mark.parametrize("draw", ["loss_curve", "gradient_sizes"])
+def test_several_curves_differ_in_colour_and_in_dashes(draw):
+    if draw == "loss_curve":
+        ax = plots.loss_curve({name: [2.0, 1.0] for name in "abcd"})
+    else:
+        ax = plt.figure().add_subplot()
+        for name in "abcd":
+            plots.gradient_sizes(backward(deep()), ax=ax, name=name)
+    assert len({colors.to_hex(line.get_color()) for line in ax.lines}) == 4
+    assert len({str(line._unscaled_dash_pattern) for line in ax.lines}) == 4  # and so in grey
+
+
 @pytest.mark.parametrize("number", [float, Value, mt.tensor])
 def test_descent_lies_on_the_curve(number):
     ax = plots.descent(lambda w: e(number(w)), [number(w) for w in PATH])
@@ -246,6 +258,17 @@ def test_decision_has_the_samples_and_the_contour_of_a_half():
     assert path.vertices[:, 0] == pytest.approx(2 * path.vertices[:, 1], abs=0.05)
 
 
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_regions_differ_in_grey(style):
+    with plt.style.context(style):
+        ax = plots.decision(line_model(), *CIRCLE)
+        ax.figure.canvas.draw()
+        grey = np.asarray(ax.figure.canvas.buffer_rgba())[..., :3] @ [0.299, 0.587, 0.114]
+    height = len(grey)
+    no, yes = (grey[height - 1 - round(at[1]), round(at[0])] for at in ax.transData.transform([(-5, 5), (5.5, -5)]))
+    assert abs(no - yes) > 15
+
+
 def test_decision_on_one_feature_is_the_models_curve():
     step = lambda x: mt.sigmoid(40 * (x - 0.3)) - mt.sigmoid(40 * (x - 0.7))  # noqa: E731
     x, y = HILL
@@ -258,6 +281,14 @@ def test_decision_on_one_feature_is_the_models_curve():
     poisonous = ax.collections[0].get_paths()
     assert len(poisonous) == 1  # one region, between the two crossings
     assert [poisonous[0].vertices[:, 0].min(), poisonous[0].vertices[:, 0].max()] == pytest.approx([0.3, 0.7], abs=0.01)
+
+
+def test_few_samples_are_large_and_none_is_hidden_by_the_surface():
+    sizes = [plots.decision(line_model(), *data).collections[-1].get_sizes()[0] for data in (XOR, CIRCLE)]
+    assert sizes[0] > 1.5 * sizes[1]
+    ax = plots.surface(exact(), *XOR)
+    mesh, *samples = ax.collections
+    assert not ax.computed_zorder and all(s.zorder > mesh.zorder for s in samples) and len(samples) == 2
 
 
 def test_surface_goes_through_the_corners_of_the_exact_solution():
@@ -285,9 +316,13 @@ def test_a_model_is_left_as_it_was():
 
 def test_numbers_in_float64_and_lists_are_taken():
     x, y = CIRCLE
-    plots.decision(line_model().double(), x.double(), y.double())
-    plots.decision(line_model(), x.tolist(), y.ravel().tolist())
-    plots.decision(lambda t: t.numpy()[:, 0], x.numpy(), y.numpy())
+    drawn = [
+        plots.decision(line_model().double(), x.double(), y.double()),
+        plots.decision(line_model(), x.tolist(), y.ravel().tolist()),
+        plots.decision(lambda t: t.numpy()[:, 0], x.numpy(), y.numpy()),
+    ]
+    places = {tuple(np.concatenate([c.get_offsets() for c in ax.collections[-2:]]).ravel().round(5)) for ax in drawn}
+    assert len(places) == 1
 
 
 # --- inside of a network ---------------------------------------------------------------------------------------------

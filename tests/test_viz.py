@@ -17,6 +17,7 @@ import pytest
 import micrograd_cn as torch
 from micrograd_cn import Value, nn, viz
 from micrograd_cn.nn import scalar
+from tests.functions import SumAndDifference
 
 
 class Graph:
@@ -27,7 +28,7 @@ class Graph:
         for line in drawing.body:
             if edge := re.fullmatch(r"\s*(\w+) -> (\w+)\s*", line):
                 self.edges.append(edge.groups())
-            elif node := re.fullmatch(r"\s*(\w+) \[(.*)\]\s*", line, re.DOTALL):
+            elif node := re.fullmatch(r"\s*(?!graph )(\w+) \[(.*)\]\s*", line, re.DOTALL):
                 found = re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|[^\s\]]+)', node[2])
                 self.attributes[node[1]] = {key: value.strip('"') for key, value in found}
         self.labels = {
@@ -207,15 +208,6 @@ def test_retained_gradients_of_results_are_shown():
 
 
 def test_a_users_function_is_one_node_with_its_name():
-    class SumAndDifference(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, a, b):
-            return a + b, a - b
-
-        @staticmethod
-        def backward(ctx, g, h):
-            return g + h, g - h
-
     a, b = torch.tensor(2.0, requires_grad=True), torch.tensor(1.0, requires_grad=True)
     s, d = SumAndDifference.apply(a, b)
     graph = Graph(viz.draw(s * d))
@@ -262,18 +254,46 @@ def test_digits():
     assert "0.33333333" in Graph(viz.draw(Value(1 / 3), digits=8)).labels["n0"]
 
 
-@pytest.mark.parametrize("array", [np.array([[1 + 2j]]), np.array([True]), np.zeros((0, 3)), np.zeros((2, 2, 2))])
-def test_every_type_and_shape_can_be_drawn(array, no_dot):
-    ET.fromstring(viz.draw(torch.tensor(array)).pipe("svg"))
+@pytest.mark.parametrize(
+    "array, shown",
+    [(np.array([[1 + 2j]]), "1+2j"), (np.array([True]), "True"), (np.zeros((0, 3)), "0×3 float64"),
+     (np.zeros((2, 0)), "2×0 float64"), (np.zeros((2, 2, 2)), "2×2×2 float64"), (np.array([2**62]), str(2**62)),
+     (np.array([np.inf, np.nan]), "inf  nan"), (np.array([0.1], np.float16), "0.09998")],
+)  # fmt: skip
+def test_every_type_and_shape_can_be_drawn(array, shown, no_dot, recwarn):
+    svg = viz.draw(torch.tensor(array)).pipe("svg")
+    assert shown in "".join(ET.fromstring(svg).itertext()).replace("\xa0", " ")
+    assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
+
+
+def test_the_norm_of_a_large_gradient_is_taken_in_double_precision():
+    w = torch.zeros(10, dtype=torch.float16, requires_grad=True)
+    (w * 30000).sum().backward()
+    assert "norm 9.487e+04" in Graph(viz.draw(w)).labels["n0"]  # 30000 · sqrt(10), more than float16 holds
+
+
+def test_all_roots_are_drawn_also_one_that_stands_alone():
+    x = Value(2.0, "x")
+    graph = Graph(viz.draw({"a": x * 3, "b": x * 4, "c": Value(5.0)}))
+    assert [graph.attributes[graph.find(name)]["tooltip"] for name in "abc"] == ["root"] * 3
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("root, name", [(3.0, "float"), ([1], "list"), (np.zeros(2), "ndarray"), (None, "NoneType")])
+@pytest.mark.parametrize(
+    "root, name",
+    [(3.0, "float"), ([1], "list"), (np.zeros(2), "ndarray"), (None, "NoneType"), ({"y": 1}, "int"),
+     ({"a": Value(1.0), "b": torch.ones(1)}, "both")],
+)  # fmt: skip
 def test_a_root_of_another_type_is_refused(root, name):
     with pytest.raises(TypeError, match=name):
         viz.draw(root)
+
+
+def test_nothing_to_draw_is_said():
+    with pytest.raises(ValueError, match="empty dict"):
+        viz.draw({})
 
 
 @pytest.mark.parametrize("params", [3, ["w"], {"w": 1.0}])
@@ -366,6 +386,42 @@ def test_render_and_pipe_work_as_those_of_graphviz(no_dot, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["graph", "graph.svg", "other.svg"]
     assert drawing.pipe(encoding="utf-8") == drawing.pipe().decode()
     assert drawing.copy().pipe() == drawing.pipe()
+
+
+def test_an_svg_is_dark_on_a_dark_page(no_dot):
+    """The rule applies to one group, the whole graph: colours that are turned twice would be light again."""
+    model = nn.Sequential(nn.Linear(2, 1))
+    root = ET.fromstring(viz.draw(model, torch.ones(1, 2)).pipe("svg"))
+    (rule,) = (e.text for e in root.iter("{http://www.w3.org/2000/svg}style"))
+    media, classes = re.fullmatch(r"@media (\(.*?\)) \{((?:\.\w+)+) \{filter: invert\(.*\)\}\}", rule.strip()).groups()
+    assert media == "(prefers-color-scheme: dark)"
+    groups = [{*e.get("class", "").split()} for e in root.iter("{http://www.w3.org/2000/svg}g")]
+    assert len(groups) > 5 and sum({*classes[1:].split(".")} <= group for group in groups) == 1
+
+
+FIRST_PICTURE = """
+import time, wasmtime
+from micrograd_cn import Value, viz
+graph, engine = viz.draw(Value(1.0)), wasmtime.Engine
+start = time.perf_counter()
+assert b"</svg>" in graph.pipe()
+print(time.perf_counter() - start)
+assert wasmtime.Engine is engine
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the folder of caches is no environment variable there")
+def test_graphviz_is_compiled_once_for_all_processes(no_dot, tmp_path):
+    def first_picture(home):
+        env = os.environ | {"HOME": str(home), "XDG_CACHE_HOME": str(home / "caches")}
+        done = subprocess.run([sys.executable, "-c", FIRST_PICTURE], env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return float(done.stdout)
+
+    compiling = first_picture(tmp_path)
+    assert first_picture(tmp_path) < compiling / 2
+    (tmp_path / "file").write_text("")
+    first_picture(tmp_path / "file")  # where no folder can be made it works all the same
 
 
 def test_jupyter_shows_an_svg(no_dot):

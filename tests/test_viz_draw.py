@@ -12,6 +12,7 @@ import pytest
 import micrograd_cn as torch
 from micrograd_cn import Value, nn, viz
 from micrograd_cn.nn import scalar
+from tests.functions import Cube
 from tests.test_viz import Graph
 
 
@@ -45,12 +46,12 @@ def chain(length):
 # --- the chain rule on the edges -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backward", [None, False, True])
+@pytest.mark.parametrize("backward", [False, True])
 def test_edges_of_values_carry_local_derivative_and_flowing_gradient(backward):
     x, w = Value(2.0, "x"), Value(-3.0, "w")
     y = (x * w) ** 2
-    if backward is not None:
-        y.backward(retain_graph=backward)  # a freed graph of values is computed again
+    if backward:
+        y.backward(retain_graph=True)
     shown = edges(viz.draw(y, show="data local flow"))
     # d(xw)/dx = w, d(xw)/dw = x, d(p²)/dp = 2p = -12; the gradients are the products
     assert shown == [["∂ -3", "← 36"], ["∂ 2", "← -24"], ["∂ -12", "← -12"]]
@@ -61,6 +62,12 @@ def test_local_and_flow_are_switched_on_and_off():
     assert edges(viz.draw(y)) == []
     assert edges(viz.draw(y, show=["local"])) == [["∂ 5"], ["∂ 2"]]
     assert edges(viz.draw(y * 3, show="flow"))[:2] == [["← 15"], ["← 6"]]
+
+
+@pytest.mark.parametrize("x", [Value(3.0), torch.tensor(3.0, requires_grad=True)], ids=["value", "tensor"])
+def test_what_flows_on_is_the_sum_of_what_has_arrived(x):
+    u = x * 2
+    assert edges(viz.draw(u * u + u, show="flow"))[0] == ["← 26"]  # 2 (2u + 1), where u = 6
 
 
 def test_drawing_leaves_gradients_alone():
@@ -82,13 +89,69 @@ def test_edges_of_tensors_carry_arrays_norms_and_shapes_of_jacobians():
     assert shown[2][1] == f"← norm {np.sqrt(3):.4g}"
 
 
-def test_a_freed_graph_of_tensors_is_refused_in_one_sentence():
-    w = torch.tensor(2.0, requires_grad=True)
+@pytest.mark.parametrize("w", [Value(2.0), torch.tensor([2.0], requires_grad=True)], ids=["values", "tensors"])
+def test_a_freed_graph_is_drawn_and_refused_where_its_numbers_are_needed(w):
     loss = (w * w).tanh()
     loss.backward()
+    assert len(Graph(viz.draw(loss)).attributes) == 3 + 2
+    needs = [lambda: viz.draw(loss, show="local"), lambda: viz.draw(loss, show="flow"),
+             lambda: viz.draw_backward(loss), lambda: viz.explain(loss, w), lambda: viz.animate(loss)]  # fmt: skip
+    if not isinstance(w, Value):
+        needs.append(lambda: viz.draw(loss, detail="scalar"))
+    for need in needs:
+        with pytest.raises(RuntimeError, match=r"^this graph has been freed by backward.*retain_graph=True\)$"):
+            need()
+
+
+def test_memory_written_since_is_refused_where_it_is_needed():
+    w, c = torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([3.0, 4.0])
+    loss = (w * c).sum()
+    c.add_(1)
     assert viz.draw(loss)
-    with pytest.raises(RuntimeError, match=r"freed.*retain_graph=True"):
-        viz.draw(loss, show="local")
+    for show in ("local", "flow"):
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            viz.draw(loss, show=show)
+
+
+def test_a_users_function_has_its_jacobian_and_its_flow_on_its_edges():
+    w = torch.tensor([2.0], requires_grad=True)
+    y = Cube.apply(w) * 5
+    assert edges(viz.draw(y, show="local flow"))[0] == ["∂ 12", "← 60"]
+
+
+def test_the_gradient_flows_through_a_users_function_as_in_backward():
+    """Its backward sees the gradients of all results at once, and need not be linear in them."""
+
+    class Clipped(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 1, a * 1
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return (g + h).clamp(-1, 1)
+
+    w = torch.tensor([2.0], requires_grad=True)
+    a, b = Clipped.apply(w)
+    loss = (a * 0.6 + b * 0.7).sum()
+    assert edges(viz.draw(loss, show="local flow"))[0] == ["← 1"]
+    loss.backward()
+    assert w.grad.tolist() == [1.0]
+
+
+def test_no_hook_runs():
+    w = torch.tensor([2.0], requires_grad=True)
+    called = []
+    w.register_hook(lambda g: called.append(g) or g * 10)
+    assert edges(viz.draw(w * 3, show="flow"))[0] == ["← 3"]
+    assert not called
+
+
+def test_infinity_stays_where_it_is(recwarn):
+    w = torch.tensor([1.0, np.inf], requires_grad=True)
+    drawn = viz.draw((w * w).sum(), detail="scalar", show="local flow")
+    assert [labels[0] for labels in edges(drawn)] == ["∂ 1", "∂ 1", "∂ inf", "∂ inf", "∂ 1", "∂ 1"]
+    assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
 
 
 def test_what_is_shown_can_be_chosen():
@@ -96,9 +159,12 @@ def test_what_is_shown_can_be_chosen():
     y = w * 2
     labels = Graph(viz.draw(y, show="shape dtype op")).labels
     assert labels["n0"] == "2×3 float32"
+    assert Graph(viz.draw(y.sum(), show="data shape")).labels["n2"] == "2×3 float32"  # said once
     assert Graph(viz.draw(y, show="shape")).attributes["op0"]["shape"] == "point"
     with pytest.raises(ValueError, match="weight"):
         viz.draw(y, show="data weight")
+    with pytest.raises(TypeError, match="not None"):
+        viz.draw(y, show=None)
 
 
 # --- modules ---------------------------------------------------------------------------------------------------------
@@ -143,6 +209,11 @@ def test_a_module_is_run_and_left_as_it_was():
     assert [type(m) for m in model.modules()] == kinds
 
 
+def test_all_that_a_module_returns_is_a_root():
+    labels = Graph(viz.draw(nn.LSTM(2, 3), torch.ones(1, 1, 2), depth=0)).labels.values()
+    assert {label.split()[0] for label in labels if label.startswith("y")} == {"y1", "y2", "y3"}
+
+
 def test_networks_of_values_have_frames_too():
     model = scalar.MLP(2, [2, 1])
     titles = [title for _, title in frames(viz.draw(model, [Value(1.0, "x1"), Value(2.0, "x2")]))]
@@ -158,12 +229,28 @@ def test_modules_nobody_watched_are_refused():
         viz.watch([model])
 
 
+@pytest.mark.parametrize("options", [{"depth": 1}, {"depth": -1, "detail": "module"}])
+def test_depth_counts_modules(options):
+    with pytest.raises(ValueError, match="depth counts modules"):
+        viz.draw(Value(1.0) * 2, **options)
+
+
+def test_a_module_that_runs_twice_has_a_frame_for_each_time():
+    model = nn.Linear(2, 2)
+    with viz.watch(model) as seen:
+        y = model(model(torch.ones(1, 2)))
+    graph = Graph(viz.draw(y, params=seen, detail="module"))
+    assert frames(viz.draw(y, params=seen, detail="module")) == [(1, "Linear"), (1, "Linear")]
+    assert len(graph.outputs(graph.find("weight"))) == 2  # one box, read twice
+
+
 # --- folding ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_long_chain_is_one_box_that_says_how_often():
     graph = Graph(viz.draw(chain(100_000)))
     assert [label for i, label in graph.labels.items() if i.startswith("op")] == ["× 100000\ntanh"]
+    assert len(graph.attributes) == 3
     assert graph.labels["n0"].startswith("x")
 
 
@@ -240,6 +327,9 @@ def test_elements_carry_the_entries_of_the_jacobian():
     y = (a * torch.tensor([3.0, 4.0])).prod()
     shown = edges(viz.draw(y, detail="scalar", show="local flow"))
     assert shown == [["∂ 3", "← 60"], ["∂ 4", "← 24"], ["∂ 20", "← 20"], ["∂ 6", "← 6"]]
+    for show in ("local", "flow"):
+        sign = "∂" if show == "local" else "←"
+        assert edges(viz.draw(y, detail="scalar", show=show)) == [[x] for line in shown for x in line if x[0] == sign]
 
 
 def test_too_many_elements_are_refused():
@@ -278,6 +368,20 @@ def test_a_gradient_needs_a_graph():
     loss.backward()
     with pytest.raises(RuntimeError, match="retain_graph=True"):
         viz.draw_backward(loss)
+
+
+def test_leaves_of_the_same_name_all_get_their_gradient():
+    a, b = Value(2.0, "w"), Value(5.0, "w")
+    graph = Graph(viz.draw_backward(a * b))
+    assert graph.labels[graph.find("∂y/∂w")].split()[-1] == "5"
+    assert graph.labels[graph.find("∂y/∂w (2)")].split()[-1] == "2"
+
+
+def test_a_leaf_that_is_gone_is_left_out():
+    w = torch.tensor([2.0], requires_grad=True)
+    y = w + torch.tensor([3.0], requires_grad=True)  # nobody holds it any more
+    graph = Graph(viz.draw_backward(y, params={"w": w}))
+    assert [label.split("\n")[0] for label in graph.labels.values() if "∂" in label] == ["∂y/∂w"]
 
 
 # --- neurons as circles ----------------------------------------------------------------------------------------------
@@ -331,6 +435,15 @@ def test_circles_and_written_weights_do_not_overlap():
     assert min(apart) > 0.12
 
 
+def test_what_stands_in_a_circle_fits_into_it():
+    model = nn.Sequential(nn.Linear(1, 2), nn.LeakyReLU(), nn.Linear(2, 1))
+    graph = Graph(viz.draw_network(model, torch.tensor([-1.2345678e-9]), digits=6))
+    circles = {name: a for name, a in graph.attributes.items() if a.get("shape") == "circle"}
+    for name, attributes in circles.items():
+        longest = max(len(line) for line in graph.labels[name].split("\n"))
+        assert float(attributes["width"]) > 0.6 * 11 / 72 * longest  # a character is 0.6 of 11 points wide
+
+
 @pytest.mark.parametrize("model", [nn.Conv2d(1, 1, 3), nn.ReLU(), 3])
 def test_other_models_are_refused(model):
     with pytest.raises(TypeError, match="linear layers"):
@@ -349,6 +462,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"cannot be written.*file"):
         viz.draw(Value(1.0)).save(tmp_path / "file" / "y.dot")
+
+
+def test_a_weight_that_is_shared_by_many_steps_does_not_keep_graphviz_for_minutes():
+    h, w = Value(0.5), Value(0.5, "w")
+    for _ in range(60):
+        h = (h * w).tanh()
+    texts = ET.fromstring(viz.draw(h).pipe("svg")).iter("{http://www.w3.org/2000/svg}text")
+    assert [t.text for t in texts].count("tanh") == 60
 
 
 @pytest.mark.parametrize("rankdir", ["LR", "TB"])

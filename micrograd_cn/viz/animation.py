@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.ops.shape import need
-from micrograd_cn.ops.table import Primitive
 from micrograd_cn.recording import Leaf
 from micrograd_cn.tensor import Tensor
 from micrograd_cn.value import Value
-from micrograd_cn.viz.drawing import SMALL, lines, picture
+from micrograd_cn.viz.drawing import lines, picture
 from micrograd_cn.viz.formulas import ATOM, Term, number, written
-from micrograd_cn.viz.slopes import kept, slopes
+from micrograd_cn.viz.rendering import write
+from micrograd_cn.viz.slopes import Link, flows, links
 from micrograd_cn.viz.tracing import Operation, Quantity, trace
 
 DIGITS = 4
@@ -53,8 +53,7 @@ class Animation:
         path = Path(filename)
         fits = path.suffix.lower() in (".html", ".htm")
         need(fits, f"an animation is saved as .html, not as {path.name!r}", ValueError)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.html, encoding="utf-8")
+        write(path, self.html.encode())
         return str(path)
 
     def _repr_html_(self) -> str:
@@ -62,21 +61,22 @@ class Animation:
         return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{page}"></iframe>'
 
 
+@np.errstate(all="ignore")  # infinity and NaN are there to be seen
 def animate(root: Value | Tensor, params: Any = None, lang: str = "zh", rankdir: str = "LR") -> Animation:
     """A page that plays how ``root`` was computed, and then how its gradient flows back.
 
     One operation a step: forward in the order in which they were made, each with its formula in names and in numbers;
     backward in the engine's order, each with the gradient that arrives, the local derivative by each input as the
     engine's own rule writes it, their product, and the sum where paths join. The arrow keys, space, Home and End,
-    buttons, taps and swipes move it. It changes no ``.grad``, and hooks do not run. Numbers have 4 significant digits;
-    tensors of more than 8 elements appear as shapes.
+    buttons, taps and swipes move it. It changes no ``.grad``, and no hook runs; where one is registered, the page says
+    so. Numbers have 4 significant digits; tensors of more than 8 elements appear as shapes.
 
     >>> x, w = Value(2.0, "x"), Value(-3.0, "w")
     >>> animate((x * w).tanh(), lang="en").save("graph.html")
     'graph.html'
 
     Args:
-        root: one number, in a graph that backward() has not freed; of Values what was freed is computed again.
+        root: one number, in a graph that backward() has not freed.
         params: names, as for `draw`; what has none is called v₁, v₂ and so on.
         lang: "zh" or "en".
         rankdir: where arrows point, as for `draw`.
@@ -89,7 +89,7 @@ def animate(root: Value | Tensor, params: Any = None, lang: str = "zh", rankdir:
     """
     need(lang in ("zh", "en"), f"lang must be 'zh' or 'en', not {lang!r}", ValueError)
     need(rankdir in ("LR", "TB", "RL", "BT"), f"rankdir must be 'LR', 'TB', 'RL' or 'BT', not {rankdir!r}", ValueError)
-    quantities, operations = trace(root, params)
+    quantities, operations = trace({"": root}, params)
     size = len(quantities) + len(operations)
     need(bool(operations), "this root has no graph to play: it was given, or computed under no_grad()", ValueError)
     what = f"animate() plays up to {MOST} nodes one by one, and this graph has {size}: pass an intermediate result"
@@ -160,37 +160,37 @@ class _Script:
 
     def backward(self) -> Iterator[dict[str, Any]]:
         """Where the gradient starts, what each operation passes on, and where it ends."""
-        _, flow, gradients = slopes(self.operations, SMALL)
+        flow, gradients = flows(self.operations)
         start = [f"∂{self.root.name}/∂{self.root.name} = 1"]
-        yield self.step("seed", [start], [self.root], self.arrive(self.root, gradients[id(self.root.node)]))
+        yield self.step("seed", [start], [self.root], self.arrive(self.root, gradients[self.root]))
         for op in reversed(self.operations):
             rows: list[Any] = []
             boxes: dict[str, list[str]] = {}
             arrived = [self.had[q][-1] for q in op.outputs if self.had[q]]
-            for k, i in enumerate(i for i in range(len(op.inputs)) if (op, i) in flow):
-                if (share := flow[op, i]) is not None:
-                    rows.append(self.row(op, k, op.inputs[i], arrived[0], share))
-                    boxes |= self.arrive(op.inputs[i], share)
+            for link in links(op):
+                share = flow[op, link.place]
+                if share is not None and link.out is op.outputs[0]:
+                    rows.append(self.row(link, arrived[0], share))
+                    boxes |= self.arrive(link.to, share)
             gradient = ", ".join(number(g).text for g in arrived)
             lit = [*op.inputs, op, *op.outputs]
-            yield self.step("backward", rows, lit, boxes, name=_names(op), gradient=gradient)
+            yield self.step("backward", rows + _hooked(op.outputs), lit, boxes, name=_names(op), gradient=gradient)
         ends = [q for q in self.quantities if q.node is not None and q.node.plan is None and self.had[q]]
         rows = [[f"∂{self.root.name}/∂{q.name} = {number(self.had[q][-1]).text}"] for q in ends]
-        yield self.step("end", rows, ends, {})
+        yield self.step("end", rows + _hooked(ends), ends, {})
 
-    def row(self, op: Operation, k: int, q: Quantity, g: Any, share: Any) -> list[Any]:
-        """What the parent ``k`` of an operation gets: the local derivative, the product with ``g``, the sum."""
+    def row(self, link: Link, g: Any, share: Any) -> list[Any]:
+        """What an input of an operation gets: the local derivative, the product with ``g``, the sum."""
+        op, q, said = link.operation, link.to, []
         out, total = op.outputs[0].name, f"∂{self.root.name}/∂{q.name}"
         ours, theirs = f"∂{self.root.name}/∂{out}", f"∂{out}/∂{q.name}"
-        node, row, said = op.node, op.node.plan.row, []
-        if isinstance(row, Primitive) and (row.elementwise or not np.ndim(g)):
-            one = 1.0 if isinstance(node, Value) else np.ones_like(g)
-            slope = number(_pull(node, k, one, kept(node)))
+        if op.elementwise or (op.row is not None and not np.ndim(g)):
+            slope = number(link.rule(link.out.ones))
             result = g * slope.data
-            said = [f"{theirs} = {self.rule(op, k, Term('1', one))}{slope.text}"]
+            said = [f"{theirs} = {self.rule(link, Term('1', link.out.ones))}{slope.text}"]
             product = f"{ours} × {theirs} = {written('×', [number(g), slope]).text} = {number(result).text}"
         else:
-            result, product = share, f"{self.rule(op, k, Term(ours, g, ATOM - 1))}{number(share).text}"
+            result, product = share, f"{self.rule(link, Term(ours, g, ATOM - 1))}{number(share).text}"
         spread = [] if np.shape(result) == np.shape(share) else [["spread", number(share).text]]
         if not self.had[q]:
             return [*said, f"{total} = {product}", *spread]
@@ -198,31 +198,30 @@ class _Script:
         both = written("+", [number(before), number(share)]).text
         return [*said, product, *spread, ["joins", f"{total} = {both} = {number(before + share).text}"]]
 
-    def rule(self, op: Operation, k: int, g: Term) -> str:
-        """The engine's own rule for parent ``k``, written down as a formula; "" where it cannot be."""
-        node, plan = op.node, op.node.plan
+    def rule(self, link: Link, g: Term) -> str:
+        """The engine's own rule, written down as a formula; "" where it cannot be."""
+        node, plan = link.operation.node, link.operation.node.plan
 
         def term(name: str, value: Any) -> Any:
             parents = dict(zip((plan.row.inputs[i] for i in plan.active), node.parents, strict=True))
             q = self.of_node.get(id(node if name == "out" else parents.get(name)))
-            q = q or next((x for x in op.inputs if x.name and x.data is value), None)  # a constant with a name
+            q = q or next((x for x in link.operation.inputs if x.name and x.data is value), None)  # a named constant
             return value if q is None else Term(q.name, value)
 
         try:
-            found = _pull(node, k, g, [term(name, x) for (name, _), x in zip(plan.asked, kept(node), strict=True)])
+            found = link.rule(g, [term(name, x) for (name, _), x in zip(plan.asked, node.saved, strict=True)])
         except Exception:  # a rule that looks at bits or picks elements, or a user's
             return ""
         return "" if len(found.text) > LONGEST or found.text == number(found.data).text else f"{found.text} = "
 
 
-def _pull(node: Any, k: int, g: Any, saved: Any) -> Any:
-    """What the rule for parent ``k`` makes of a gradient."""
-    rule, pick = node.plan.pulls[k]
-    return rule(g, *pick(saved))
-
-
 def _names(op: Operation) -> str:
     return ", ".join(q.name for q in op.outputs)
+
+
+def _hooked(quantities: list[Quantity]) -> list[Any]:
+    """A row for each with a hook of the user's; the key of `retain_grad`'s is 0."""
+    return [[["hooked", q.name]] for q in quantities if any(q.node.hooks or ())]
 
 
 def _value(q: Quantity) -> Term:
@@ -232,12 +231,22 @@ def _value(q: Quantity) -> Term:
 
 
 def _fill(op: Operation) -> None:
-    """Compute again what the graph did not keep of a result, if all that went in is known and unchanged."""
-    q, node, row = op.outputs[0], op.node, op.node.plan.row
+    """Compute again what the graph did not keep of a result, if all that went in is known and unchanged.
+
+    Raises:
+        RuntimeError: if a value has been set since: no formula would hold with its new number.
+    """
+    q, node, row = op.outputs[0], op.node, op.row
     data = [x.data for x in op.inputs]
-    whole = isinstance(row, Primitive) and len(data) == len(row.inputs) and not any(x is None for x in data)
-    if q.data is None and whole:
-        known = {"dtype": None, **dict(zip((name for name, _ in node.plan.asked), node.saved or (), strict=False))}
-        leaves = [x.node.variable for x in op.inputs if isinstance(x.node, Leaf)]
-        if known.keys() >= set(row.settings) and all(x._cell[0] < node.number for x in leaves):
-            q.data = np.asarray(row.forward(*data, *(known[name] for name in row.settings)), node.dtype)
+    if row is None or len(data) != len(row.inputs) or any(x is None for x in data):
+        return
+    known = {"dtype": None, **dict(zip((name for name, _ in node.plan.asked), node.saved or (), strict=False))}
+    if not known.keys() >= set(row.settings):
+        return
+    leaves = [x.node.variable for x in op.inputs if isinstance(x.node, Leaf)]
+    if isinstance(node, Value):
+        again = row.forward(*map(np.float64, data), *(known[name] for name in row.settings))
+        what = f"a value that {row.name} read has been set since: animate() plays the numbers of one computation"
+        need(np.isclose(again, q.data, equal_nan=True), f"{what}; compute {q.name or 'the root'} again")
+    elif q.data is None and all(x._cell[0] < node.number for x in leaves):
+        q.data = np.asarray(row.forward(*data, *(known[name] for name in row.settings)), node.dtype)

