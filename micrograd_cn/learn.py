@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import runpy
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,8 +32,21 @@ def chapters() -> dict[int, Chapter]:
     return dict(sorted(found.items()))
 
 
+def tell(path: Path) -> None:
+    """Run a chapter as a program, cell by cell, and print its text between what the cells print."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    names = {"__name__": "__main__", "__file__": str(path)}
+    for start, end in pairwise([*(i for i, line in enumerate(lines) if line.startswith("# %%")), len(lines)]):
+        cell = lines[start:end]
+        if "[markdown]" in cell[0]:
+            print(*(line[2:].rstrip() for line in cell[1:]), sep="\n")
+        else:  # empty lines before it, so that a traceback names its lines
+            exec(compile("\n" * start + "".join(cell), str(path), "exec"), names)
+            print()
+
+
 def run(number: int | None) -> int:
-    """List the chapters, or run one; a sentence on the standard error if there is none, or a package is missing.
+    """List the chapters, or tell one; a sentence on the standard error if there is none, or a package is missing.
 
     Returns:
         The exit code: 0, or 2 for bad input.
@@ -48,7 +61,7 @@ def run(number: int | None) -> int:
         print(f"micrograd-cn: 没有第 {number} 章 (there is no chapter {number}): {known}", file=sys.stderr)
         return 2
     try:
-        runpy.run_path(str(found[number].path), run_name="__main__")
+        tell(found[number].path)
     except ImportError as error:
         missing = error.name or error
         sentence = f"第 {number} 章需要 (chapter {number} needs) {missing}: pip install 'micrograd-cn[all]'"

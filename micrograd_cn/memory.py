@@ -260,7 +260,7 @@ class Memory(TableMethods, Face):
             value = wrap(_data(value))
         if indexing.is_basic(index):
             target = self[index]
-            plain = all(i is Ellipsis or (isinstance(i, slice) and i.step in (None, 1)) for i in index)
+            plain = all(i is Ellipsis or (isinstance(i, slice) and not i.start and i.step in (None, 1)) for i in index)
             target = self if plain and target._array.shape == self._array.shape else target  # no view of all
             target.copy_(_without_leading_ones(value, target.ndim))
         elif any(isinstance(i, int) for i in index):

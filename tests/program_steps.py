@@ -56,7 +56,7 @@ VALUES = {
         *_each("{a} @ {b}", "+ - *"), "{a} / ({b} * {b} + 1)", "{n} - {a}", "{n} / ({a} * {a} + 1)", "{a} * {n}",
         "{a} ** 2", "-{a}", "({a} * {a} + 1) ** {b}.tanh()", "1.5 ** {a}.tanh().contiguous()", "{a} % 0.7",
         "T.addcmul({a}, {b}, {c}, value=0.5)", "T.addcdiv({a}, {b}, {c} * {c} + 1)", "T.lerp({a}, {b}, {c})",
-        *_each("T.@({a}, {b})", "maximum minimum fmax hypot logaddexp"), "T.atan2({a}, {b} * {b} + 1)",
+        *_each("T.@({a}, {b})", "maximum minimum fmax logaddexp"), *_each("T.@({a}, {b} * {b} + 1)", "atan2 hypot"),
         "T.where({a}.detach() > 0.3, {a}, {b})", "T.where({a}.detach() > {b}.detach(), {a}, {n})",
         "T.xlogy({a}, {b} * {b} + 1)", "T.fmod({a}, 0.7)",
     ]),
@@ -180,7 +180,7 @@ CHANGES = {
         "{a}.index_copy_({d}, T.tensor([0]), {a}.narrow({d}, -1, 1).clone())",
         "{a}.masked_scatter_({a}.detach() > 0.2, {a} * 2)", "{a}.scatter_({d}, T.zeros_like({a}, dtype=T.int64), {n})",
         "{a}.cumsum_({d})", "{a}.tril_()", F + "relu({a}, inplace=True)", F + "leaky_relu({a}, 0.1, inplace=True)",
-        "{a}.hypot_({s}.clone())", "{a}.squeeze().mul_({n})", "{a}.view(-1)[-1:].sin_()",
+        "{a}.hypot_({s} * {s} + 1)", "{a}.squeeze().mul_({n})", "{a}.view(-1)[-1:].sin_()",
         "{a}.diagonal().mul_({n})", "{a}.transpose(0, -1).add_({n})",
     ]),
     "assignment": (8, [

@@ -71,7 +71,7 @@ NUDGES = (1e-11, -1e-11, 7e-11, -7e-11)  # What a number jumps at that moves all
 STACKED = re.compile("expand|broadcast|tensordot|einsum|diag_embed|stack|unsqueeze|None")
 CUMULATIVE = re.compile(r"\.logcumsumexp\((-?\d)\)")  # PyTorch's second derivative is wrong where a gradient is 0
 SPARED = re.compile(r"no_grad|inference_mode\(\)|set_grad_enabled\(False|create_graph")
-SWEEPS = re.compile(r"backward\(|grad\(")
+SWEEPS = re.compile(r"backward\(|\.grad\(")
 MODIFIED = "modified by an inplace operation"
 
 
@@ -83,7 +83,7 @@ def on_purpose(theirs: Outcome, ours: Outcome, lines: list[str]) -> bool:
         # (an empty view written unrecorded), has no graph; that of a convolution always has one.
         zeros = "materialize" in lines[-1] or any(re.search(r"prod\(|conv1d|\b1:1\b", line) for line in lines)
         if theirs.contiguous is not ours.contiguous:  # a gradient may lie in any order
-            return ours.contiguous is True or any("grad(" in line for line in lines)
+            return ours.contiguous is True or any(".grad" in line for line in lines)
         return zeros and len(theirs.learning ^ ours.learning) == 1
     if not b and "leaf Variable" in a and "] += " in lines[-1]:
         return True  # PyTorch assigns the sum to the whole of a view as if that were a leaf, since its base has changed
@@ -138,7 +138,7 @@ class World:
             learning = {n for n, t in tensors.items() if _answer(t, "requires_grad") is True}
             gradients = {f"{n}.grad": _answer(t, "grad") for n, t in tensors.items()}
             learning |= {n for n, g in gradients.items() if _answer(g, "requires_grad") is True}
-        ordered = None if new is None or "grad" in line else new.is_contiguous()  # of a gradient nobody promises that
+        ordered = None if new is None or ".grad" in line else new.is_contiguous()  # of a gradient nobody promises that
         return Outcome(error, ordered, frozenset(learning))
 
     def _counts(self, t: Any) -> bool:
@@ -367,7 +367,10 @@ def difference(lines: list[str]) -> str | None:
             return False
         if any(f" at {name}," in what for name in products):
             return False
-        return not (kept and what.endswith("times"))  # here each share of a gradient is added by itself
+        if kept and what.endswith(("times", "is_leaf")):
+            return False  # here each share of a gradient is added by itself, and views of it see that
+        placed = what.endswith(" is") and any(f"{what[:-3]} = " in line and "contiguous()" in line for line in lines)
+        return not (placed and any(".grad" in line for line in lines))  # nobody promises in which order a gradient lies
 
     rtol = 1e-6 if any("hardsigmoid" in line for line in lines) else 1e-8  # PyTorch's 1 / 6 is of type float32
     singular = any(map(SINGULAR.search, lines))

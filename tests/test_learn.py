@@ -40,10 +40,32 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "chapters"
 
 
-def test_it_runs_a_chapter_as_a_program(folder, capsys):
-    (folder / "03_x.py").write_text("# # 3. A title · 标题\nprint(__name__)\n", encoding="utf-8")
+CELLS = """# %% [markdown]
+# # 3. A title · 标题
+#
+# 两行字。
+
+# %%
+x = 2
+print(__name__)
+
+# %%
+print(x + 1)
+"""
+
+
+def test_it_runs_a_chapter_as_a_program_and_tells_its_text(folder, capsys):
+    (folder / "03_x.py").write_text(CELLS, encoding="utf-8")
     assert main(["learn", "3"]) == 0
-    assert capsys.readouterr().out == "__main__\n"
+    assert capsys.readouterr().out == "# 3. A title · 标题\n\n两行字。\n\n__main__\n\n3\n\n"
+
+
+def test_an_error_in_a_chapter_names_its_line(folder):
+    (folder / "03_x.py").write_text(CELLS.replace("x + 1", "x / 0"), encoding="utf-8")
+    with pytest.raises(ZeroDivisionError) as caught:
+        main(["learn", "3"])
+    at = caught.traceback[-1]
+    assert (Path(at.path).name, at.lineno + 1) == ("03_x.py", CELLS.splitlines().index("print(x + 1)") + 1)
 
 
 def test_an_unknown_number_and_no_number_are_one_sentence(capsys):
@@ -60,7 +82,7 @@ def test_an_unknown_number_and_no_number_are_one_sentence(capsys):
     "imports", ["import matplotlib", "from micrograd_cn.extras import need\nneed('matplotlib', 'plot')"]
 )
 def test_a_missing_package_is_one_sentence(imports, folder, capsys, monkeypatch):
-    (folder / "04_x.py").write_text(f"# # 4. A title · 标题\n{imports}\n", encoding="utf-8")
+    (folder / "04_x.py").write_text(f"# # 4. A title · 标题\n# %%\n{imports}\n", encoding="utf-8")
     monkeypatch.setitem(sys.modules, "matplotlib", None)  # import then says that there is none
     assert main(["learn", "4"]) == 2
     said = capsys.readouterr().err

@@ -160,6 +160,9 @@ OPERATIONS = """
 (2, 2, 3), (4, 3), (4,) | F.linear(x, y, z)
 (2, 3), (4, 2) | F.linear(x, y)
 (2, 3), (3,), () | F.linear(x, y, z)
+(3,), (3,), () | F.linear(x, y) ; F.linear(x, y, z)
+(2, 3), (3,) | F.linear(x, y)
+(2, 2, 3), (3,), () | F.linear(x, y, z)
 (2, 3), (2, 3) |
     F.binary_cross_entropy(x, y) ; F.binary_cross_entropy(x, y, reduction="none") ;
     F.binary_cross_entropy_with_logits(x, y) ;

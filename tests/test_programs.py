@@ -373,6 +373,15 @@ def test_what_is_assigned_as_a_whole_keeps_nothing_of_the_graph_before(T, x, ind
     assert x.grad.tolist() == [0, 0, 0] and not x.grad.requires_grad and y._base is None
 
 
+@pytest.mark.filterwarnings("ignore:Using backward")
+def test_a_view_of_all_that_is_assigned_leaves_a_gradient_of_zeros(T, x):
+    """A slice that counts from the end makes a view, as one of a part does."""
+    y = x * 1
+    y[-3:] = 0.25
+    (y * y).sum().backward(create_graph=True)
+    assert x.grad.tolist() == [0, 0, 0] and x.grad.requires_grad
+
+
 @pytest.mark.filterwarnings("ignore:var")
 def test_the_variance_of_one_number_has_a_gradient_but_no_second_one(T):
     for values, expected in ([1.5], ["nan"]), ([1.5, 1.5], ["nan", "nan"]), ([1.0, 2.0], ["inf", "inf"]):

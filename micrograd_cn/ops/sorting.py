@@ -11,6 +11,7 @@ import numpy as np
 
 from micrograd_cn.ops import elementwise
 from micrograd_cn.ops.extremes import return_type, without
+from micrograd_cn.ops.given import corrected
 from micrograd_cn.ops.indexing import along, pick_along, picking
 from micrograd_cn.ops.shape import axis_index, axis_length, need, view
 from micrograd_cn.ops.table import composed
@@ -100,7 +101,13 @@ def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 def _median(kind: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
     if dim is None:
         flat = view(input, (-1,))
-        return _median(kind, flat, 0, False)[0] if len(flat) else input.sum() * np.nan
+        if not len(flat):
+            return input.sum() * np.nan
+        middle = _median(kind, flat, 0, False)[0]
+        x, y = flat._raw, middle._raw
+        alike = (x == y) | ((x != x) & (y != y))
+        # Elements that are equal share the gradient, as those of `max` do.
+        return corrected(flat[alike].mean(), y) if x.dtype.kind == "f" and alike.sum() > 1 else middle
     dim, n = axis_length(input, dim)
     need(n, f"{kind.__name__}(): Expected reduction dim {dim} to have non-zero size.", IndexError)
     count = np.maximum(np.sum(input._raw == input._raw, axis=dim, keepdims=True), 1)

@@ -9,10 +9,30 @@ from typing import Any
 
 from micrograd_cn import dtypes
 from micrograd_cn.nn.functional.pooling import as_tuple, for_dimensions
+from micrograd_cn.ops import neural
 from micrograd_cn.ops.convolution import Geometry, convolve, spread
-from micrograd_cn.ops.neural import linear
 from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input @ weight.T + bias``.
+
+    Args:
+        input: ``(..., in)``.
+        weight: ``(out, in)``, or ``(in,)`` for a single output without a dimension of its own.
+        bias: ``(out,)``, or a number for a single output, or None.
+
+    Returns:
+        ``(..., out)`` or ``(...)``. https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
+
+    Raises:
+        RuntimeError: if sizes do not match; as in PyTorch, for a single output with a bias of a matrix ``input``.
+    """
+    if weight.ndim != 1:
+        return neural.linear(input, weight, bias)
+    need(bias is None or input.ndim != 2, "linear(): mat2 must be a matrix, got 1-D tensor; use weight[None]")
+    return input @ weight if bias is None else input @ weight + bias
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
