@@ -4,7 +4,7 @@
 # 海底住着小蓝，他靠豆豆为生，而豆豆有毒。豆豆的大小看得见，毒性看不见，小蓝要从看得见的猜看不见的。
 # 这一章给他一个最简单的脑子：1943 年麦卡洛克和皮茨的神经元。然后给他一条最简单的学习规则：1958 年罗森布拉特的感知器。
 #
-# 需要 `pip install 'micrograd-cn[plot]'`（图用 matplotlib 画）。
+# 需要在仓库目录里 `pip install '.[plot]'`（图用 matplotlib 画）。
 
 # %% [markdown]
 # ## A weighted sum · 加权求和

@@ -5,7 +5,7 @@
 # 这一章选一把尺子：误差的平方。选定之后，学习就成了几何：误差是权重的函数，画出来是一道山谷，学习就是往谷底走。
 # 一个参数是抛物线，两个参数是一只碗。每一步的坡度都由引擎来求，每一个数都与手算对照。
 #
-# 需要 `pip install 'micrograd-cn[plot]'`（图用 matplotlib 画）。
+# 需要在仓库目录里 `pip install '.[plot]'`（图用 matplotlib 画）。
 
 # %% [markdown]
 # ## Why square? · 为什么要平方

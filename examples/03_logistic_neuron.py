@@ -5,7 +5,7 @@
 # 这一章先看直线怎么在这样的问题上出丑，再把直线掰弯成 S 形，让它说出概率；
 # 最后给豆豆加上颜色，直线变成平面，S 形变成曲面。
 #
-# 需要 `pip install 'micrograd-cn[plot]'`（图用 matplotlib 画）。
+# 需要在仓库目录里 `pip install '.[plot]'`（图用 matplotlib 画）。
 
 # %% [markdown]
 # ## A line on yes and no · 用直线答是非题

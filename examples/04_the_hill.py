@@ -5,7 +5,7 @@
 # S 形曲线只会一路上升，或者一路下降，翻不过山。这一章让两个神经元各画一条 S 形，第三个神经元把它们合起来，山就有了。
 # 这是小蓝的第一个神经网络。
 #
-# 需要 `pip install 'micrograd-cn[plot]'`（图用 matplotlib 画）。
+# 需要在仓库目录里 `pip install '.[plot]'`（图用 matplotlib 画）。
 
 # %% [markdown]
 # ## One neuron gives up · 一个神经元认输

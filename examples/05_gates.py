@@ -5,7 +5,7 @@
 # 这一章先用手挑权重，再让它自己学，然后把失败看清楚：不是训练得不够，是根本没有那样的权重。
 # 下一章加上两个隐藏神经元，一切迎刃而解。
 #
-# 需要 `pip install 'micrograd-cn[plot]'`（图用 matplotlib 画）。
+# 需要在仓库目录里 `pip install '.[plot]'`（图用 matplotlib 画）。
 
 # %% [markdown]
 # ## Weights by hand · 手挑权重

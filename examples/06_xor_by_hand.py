@@ -5,7 +5,7 @@
 # 这一章加上中间的两个神经元，只用普通的数来训练它，权重一个一个写出来，不用矩阵。
 # 教程印出了它的起点、训练后的九个数和四个预测，我们从同一个起点出发，看能不能走到同一个地方。
 #
-# 需要 `pip install 'micrograd-cn[plot]'`。
+# 需要在仓库目录里 `pip install '.[plot]'`。
 
 # %%
 import matplotlib.pyplot as plt

@@ -4,7 +4,7 @@
 # 上一章写了九个数、三行公式和一个循环。PyTorch 把它们收进几个名字：`nn.Linear`、`nn.ReLU`、`nn.MSELoss`、`optim.SGD`。
 # 教程的脚本在这里只改第一行的 `import`；连第一行也不改的话，用 `micrograd-cn run 脚本.py` 运行。
 #
-# 需要 `pip install 'micrograd-cn[plot]'`。
+# 需要在仓库目录里 `pip install '.[plot]'`。
 
 # %%
 import matplotlib.pyplot as plt

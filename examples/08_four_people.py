@@ -4,7 +4,7 @@
 # 教程三的网络看体重和身高，猜一个人的性别。训练集只有四个人，够小，可以把一个权重的导数从头到尾算在纸上。
 # 这一章让 `viz.explain` 用我们自己的数把那张纸再写一遍，然后训练，最后认识两个新人：Emily 和 Frank。
 #
-# 需要 `pip install 'micrograd-cn[plot]'`。
+# 需要在仓库目录里 `pip install '.[plot]'`。
 
 # %%
 import random
@@ -180,6 +180,6 @@ plots.save(plots.dress(axes, xlabel=weight, ylabel=height), "08_people.png")
 # %% [markdown]
 # ## Three things to try · 试一试
 #
-# 1. `viz.explain(loss, p["b3"])`：这条路上为什么只有两个因子？`lang="en"` 和 `.latex` 呢？
+# 1. 在“写在纸上”那一格里把 `p["w1"]` 换成 `p["b3"]`：这条路上为什么只有两个因子？`lang="en"` 和 `.latex` 呢？
 # 2. 用磅和英寸的原数（133、65 ……）训练，还学得会吗？为什么要先减去 135 和 66？
 # 3. 加进你自己和朋友，再画分界线；四个人够不够？

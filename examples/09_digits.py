@@ -4,7 +4,7 @@
 # 到上一章为止，每个权重都有自己的名字。层一宽，名字就不够用了：教程二用矩阵一次算完一整层、一整批样本。
 # 这一章核对教程二印出的每一个数，再用它的 [64, 128, 10] 网络认真正的手写数字。
 #
-# 需要 `pip install 'micrograd-cn[plot,digits]'`（手写数字来自 scikit-learn）。
+# 需要在仓库目录里 `pip install '.[plot,digits]'`（手写数字来自 scikit-learn）。
 
 # %%
 import matplotlib.pyplot as plt

@@ -4,7 +4,7 @@
 # 教程一最后走进 TensorFlow 游乐场：一圈豆子要几个神经元才围得住？蚊香一样的两条螺旋，深的 sigmoid 网络为什么一动不动？
 # 这一章在同样的数据上把每句话量一遍：两个不行、三个行；梯度消失有多小；ReLU 死了几个；leaky ReLU 能不能救活。
 #
-# 需要 `pip install 'micrograd-cn[plot]'`。
+# 需要在仓库目录里 `pip install '.[plot]'`。
 
 # %%
 from itertools import pairwise

@@ -26,7 +26,12 @@ b = Value(2.0, "b")
 a = sum((w * x for w, x in zip(ws, xs, strict=True)), b).relu()
 a.label = "a"
 neuron = viz.draw(a, show="data local flow op", rankdir="TB")
-print(plots.save(neuron, "11_neuron.svg"))
+plots.save(neuron, "11_neuron.svg")
+
+# %% [markdown]
+# 图里的每一条线，`explain` 用一行写出来。
+
+# %%
 explanation = viz.explain(a, ws[2])
 print(explanation)
 
@@ -55,15 +60,20 @@ drawn = {
     "tensor": viz.draw(loss, params=names, detail="tensor", show="data shape op"),
     "module": viz.draw(loss, params=names, detail="module", show="shape op", depth=1),
 }
-for detail, picture in drawn.items():
-    print(plots.save(picture, f"11_{detail}.svg"))
+plots.save(drawn["scalar"], "11_scalar.svg")
+
+# %%
+plots.save(drawn["tensor"], "11_tensor.svg")
+
+# %%
+plots.save(drawn["module"], "11_module.svg")
 
 # %% [markdown]
 # 教程画神经网络不画运算，只画神经元和连线。`draw_network` 画的就是那种图：线越粗权重越大，
 # 橙色实线是正的，蓝色虚线是负的，给一个输入，圈里就写出它的激活值。
 
 # %%
-print(plots.save(viz.draw_network(model, x[1]), "11_network.svg"))
+plots.save(viz.draw_network(model, x[1]), "11_network.svg")
 
 # %% [markdown]
 # ## The chain rule in words · 把链式法则说出来
@@ -88,7 +98,7 @@ v = Value(2.0, "x")
 (slope,) = torch.autograd.grad(v**3, v, create_graph=True)
 (bend,) = torch.autograd.grad(slope, v)
 print(f"x = 2：x³ 的导数 {slope.data:g}（3x² = 12），二阶导数 {bend.data:g}（6x = 12）")
-print(plots.save(viz.draw_backward(v**3), "11_backward.svg"))
+plots.save(viz.draw_backward(v**3), "11_backward.svg")
 
 # %% [markdown]
 # ## Step by step · 一步一步
@@ -99,7 +109,7 @@ print(plots.save(viz.draw_backward(v**3), "11_backward.svg"))
 # %%
 a = sum((w * x for w, x in zip(ws, xs, strict=True)), b).relu()
 a.label = "a"
-print(plots.save(viz.animate(a), "11_neuron.html"))
+plots.save(viz.animate(a), "11_neuron.html")
 
 # %% [markdown]
 # ## Ten thousand nodes · 一万个节点
@@ -114,12 +124,12 @@ for _ in range(3000):
 state.label = "x3000"
 began = time.perf_counter()
 folded = viz.draw(state, show="op")
-print(plots.save(folded, "11_folded.svg"))
 print(f"约一万八千个节点，画成 {folded.source.count('->')} 条线，用了 {time.perf_counter() - began:.1f} 秒")
+plots.save(folded, "11_folded.svg")
 
 # %% [markdown]
 # ## Three things to try · 试一试
 #
-# 1. `viz.draw(loss, params=names, show="data grad local flow")`：哪几条线上流回来的是 0？为什么？
+# 1. `viz.draw(loss, params=names, detail="scalar", show="data local flow op")`：哪几条线上流回来的是 0？为什么？
 # 2. 对第 8 章的 Alice 画 `viz.animate`，在回程里找到 −0.952、0.249 和 −0.0904。
 # 3. `viz.draw(nn.TransformerEncoderLayer(8, 2), torch.rand(1, 3, 8), depth=1)`：认得出注意力在哪里吗？

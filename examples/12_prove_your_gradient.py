@@ -1,17 +1,17 @@
 # %% [markdown]
-# # 12. Prove your own gradient · 证明你自己写的导数
+# # 12. Prove your own gradient · 检验你自己写的导数
 #
 # 手算的导数最容易错在哪里？少一个系数、错一个符号、忘了把广播的维度加回来。错的导数不会报错：
 # 网络照样训练，只是学得慢一点，或者永远差一点。
-# 这一章用一行代码把“我觉得对”变成“证明过”，再故意写错几次，看报告怎么说。
+# 这一章用一行代码把“我觉得对”变成“检验过”，再故意写错几次，看报告怎么说。
 #
-# 需要 `pip install 'micrograd-cn[test]'`（随机例子由 hypothesis 产生）。
+# 需要在仓库目录里 `pip install '.[test]'`（随机例子由 hypothesis 产生）。
 
 # %% [markdown]
 # ## Ten lines: an op of your own · 十行：自己的运算
 #
 # Swish（也叫 SiLU）是 x·σ(x)。乘积法则给出它的导数：σ(x) + x·σ(x)·(1 − σ(x))。
-# 写一个 `Function`：`forward` 算函数，`backward` 把上游的梯度乘上导数，然后用一行证明它。
+# 写一个 `Function`：`forward` 算函数，`backward` 把上游的梯度乘上导数，然后用一行检验它。
 
 # %%
 import micrograd_cn as torch
@@ -35,7 +35,7 @@ report = check_gradients(Swish.apply)
 print(report)
 
 # %% [markdown]
-# 没有异常，就是证明通过了：二十个随机的张量，形状各异，在内存里的排列也各异（转置的、隔一个取一个的、倒着放的……），
+# 没有异常，就是检验通过了：二十个随机的张量，形状各异，在内存里的排列也各异（转置的、隔一个取一个的、倒着放的……），
 # 一阶和二阶导数都与数值差分相符。`backward` 是用张量的运算写的，所以它自己也能求导，二阶导数不用另写。
 
 # %% [markdown]
@@ -150,7 +150,7 @@ print(kinks)
 # ## A whole layer · 一整层
 #
 # 层比函数多一些承诺：每个参数都有梯度，`state_dict` 存了又读还是同一个函数，同一个种子给出同样的输出，
-# 一个样本的输出不受同批其他样本影响（`batch_dim=0`）。`check_module` 一次证明这些。
+# 一个样本的输出不受同批其他样本影响（`batch_dim=0`）。`check_module` 一次检验这些。
 
 
 # %%
@@ -165,7 +165,7 @@ class Scaled(torch.nn.Module):
 
 
 check_module(lambda: Scaled(3), tensors((4, 3)), batch_dim=0)
-print("Scaled: 证明通过")
+print("Scaled: 检验通过")
 
 
 class Centred(Scaled):

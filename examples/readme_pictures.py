@@ -21,12 +21,12 @@ from micrograd_cn.viz import plots
 FOLDER = Path(__file__).parent / "images"
 
 
-def neuron() -> tuple[Value, Value]:
-    """What one neuron answers, and its weight."""
+def neuron() -> tuple[Value, dict[str, Value]]:
+    """What one neuron answers, and its parameters."""
     x, w, b = Value(2.0, "x"), Value(-0.5, "w"), Value(1.5, "b")
     a = (w * x + b).tanh()
     a.label = "a"
-    return a, w
+    return a, {"w": w, "b": b}
 
 
 def train(model: nn.Module, x: torch.Tensor, y: torch.Tensor, steps: int, lr: float) -> nn.Module:
@@ -42,8 +42,8 @@ def train(model: nn.Module, x: torch.Tensor, y: torch.Tensor, steps: int, lr: fl
 
 def graphs() -> None:
     """The graph of the neuron with the chain rule on its edges, of a network, and the network as circles."""
-    a, w = neuron()
-    viz.draw(a, params={"w": w}, show="data local flow op").save(FOLDER / "neuron.svg")
+    a, params = neuron()
+    viz.draw(a, params=params, show="data local flow op").save(FOLDER / "neuron.svg")
     torch.manual_seed(1)
     model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1), nn.Sigmoid())
     x = torch.tensor([0.5, -1.0])

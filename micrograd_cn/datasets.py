@@ -7,6 +7,7 @@ Each function returns ``(x, y)``: x float32 ``(n, features)`` and y float32 ``(n
 from __future__ import annotations
 
 from itertools import product
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -37,20 +38,21 @@ def _pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
 
 
 def _chosen(name: str, table: dict[str, Any], what: str) -> Any:
-    if name not in table:
+    if not isinstance(name, str) or name.lower() not in table:
         raise ValueError(f"{what} is one of {', '.join(map(repr, table))}, got {name!r}")
-    return table[name]
+    return table[name.lower()]
 
 
 class _Draw:
     """A random stream from ``seed`` for ``count`` points, of which `half` are of the first class."""
 
-    def __init__(self, count: int, noise: float, seed: int) -> None:
-        if not isinstance(count, int) or count < 1:
+    def __init__(self, count: Any, noise: Any, seed: int) -> None:
+        if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
             raise ValueError(f"count is the number of samples, a whole number from 1 on, got {count!r}")
-        if not noise >= 0:
-            raise ValueError(f"noise is a number from 0 on, got {noise!r}")
-        self.count, self.half, self.stream = count, (count + 1) // 2, Generator().manual_seed(seed)
+        if not isinstance(noise, (int, float, np.floating)) or not 0 <= noise < float("inf"):
+            raise ValueError(f"noise is a finite number from 0 on, got {noise!r}")
+        self.count = int(count)
+        self.half, self.stream = (self.count + 1) // 2, Generator().manual_seed(seed)
 
     def uniform(self, low: Any, high: Any, *shape: int) -> Any:
         """Numbers drawn evenly from ``[low, high)``, one a sample unless ``shape`` says otherwise."""
@@ -85,7 +87,7 @@ def gates(name: str) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: for another name.
     """
-    answers = _chosen(name.lower(), _GATES, "a gate")
+    answers = _chosen(name, _GATES, "a gate")
     return _pair(list(product((0, 1), repeat=len(answers) // 2)), answers)
 
 
@@ -122,11 +124,12 @@ def circle(count: int = 500, noise: float = 0.0, seed: int = 0) -> tuple[Tensor,
 
     Args:
         count: of samples, half of them in the disc.
-        noise: from 0 to 0.5 there: the label is that of the point moved by up to ``5 * noise`` in x and in y.
+        noise: any number from 0 on (the Playground goes to 0.5): the label is that of the point moved by up to
+            ``5 * noise`` in x and in y.
         seed: of the stream that they are drawn from.
 
     Raises:
-        ValueError: for a count below 1 or a negative noise.
+        ValueError: for a count that is no whole number from 1 on, or a noise that is negative or not finite.
 
     Source: https://github.com/tensorflow/playground (dataset.ts), as for `xor`, `gauss` and `spiral`.
     """

@@ -190,6 +190,9 @@ def wrap(array: np.ndarray[Any, Any], node: ArrayNode | None = None) -> Tensor:
     return tensor
 
 
+observers: tuple[Any, ...] = ()
+"""Called with the number of each new node and what its operation was given: by `viz.watch`, else there are none."""
+
 _new = object.__new__
 _Tensor: Any = None  # set by micrograd_cn.tensor, which stands on this module
 
@@ -287,6 +290,8 @@ def record(plan: Plan, args: Any, nodes: Any, frame: tuple[Any, ...], result: Te
     node.dtype = out.dtype
     node.hooks = None
     result._node = node
+    for observe in observers:
+        observe(node.number, args)
 
 
 def _prepared(row: Primitive, args: tuple[Any, ...], arrays: list[Any]) -> list[Any]:

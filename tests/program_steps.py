@@ -54,11 +54,11 @@ def _each(template: str, names: str) -> list[str]:
 VALUES = {
     "arithmetic": (10, [
         *_each("{a} @ {b}", "+ - *"), "{a} / ({b} * {b} + 1)", "{n} - {a}", "{n} / ({a} * {a} + 1)", "{a} * {n}",
-        "{a} ** 2", "-{a}", "({a} * {a} + 1) ** {b}.tanh()", "1.5 ** {a}.tanh().contiguous()", "{a} % 0.7",
+        "{a} ** 2", "-{a}", "({a} * {a} + 1) ** {b}.tanh()", "1.5 ** {a}.tanh().contiguous()", "{a} % 0.61",
         "T.addcmul({a}, {b}, {c}, value=0.5)", "T.addcdiv({a}, {b}, {c} * {c} + 1)", "T.lerp({a}, {b}, {c})",
         *_each("T.@({a}, {b})", "maximum minimum fmax logaddexp"), *_each("T.@({a}, {b} * {b} + 1)", "atan2 hypot"),
         "T.where({a}.detach() > 0.3, {a}, {b})", "T.where({a}.detach() > {b}.detach(), {a}, {n})",
-        "T.xlogy({a}, {b} * {b} + 1)", "T.fmod({a}, 0.7)",
+        "T.xlogy({a}, {b} * {b} + 1)", "T.fmod({a}, 0.61)",
     ]),
     "elementwise": (10, [
         *_each("{a}.@()", "sin cos tanh sigmoid relu abs erf atan asinh sinc neg square"),
@@ -236,7 +236,7 @@ AROUND = (
 # Steps with one of these take nothing before them: PyTorch has peculiarities of its own there.
 ALONE = (
     "T.set_grad", "del ", ".data = ", "T.ones", "T.zeros", "copy", "T.tensor(", "T.as_tensor", "T.from_numpy",
-    "Parameter", "requires_grad",
+    "Parameter", "requires_grad", "set_to_none=False",
 )  # fmt: skip
 
 NUMBERS = ("0.5", "-1.5", "2.0", "0.25", "-0.7", "1", "0")

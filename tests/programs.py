@@ -81,7 +81,7 @@ def on_purpose(theirs: Outcome, ours: Outcome, lines: list[str]) -> bool:
     if not a + b:
         # Zeros are computed, or put in for None; in PyTorch the gradient of a product of one zero, or of nothing
         # (an empty view written unrecorded), has no graph; that of a convolution always has one.
-        zeros = "materialize" in lines[-1] or any(re.search(r"prod\(|conv1d|\b1:1\b", line) for line in lines)
+        zeros = "materialize" in lines[-1] or any(re.search(r"prod\(|conv1d|\b1:(1\b|\])", line) for line in lines)
         if theirs.contiguous is not ours.contiguous:  # a gradient may lie in any order
             return ours.contiguous is True or any(".grad" in line for line in lines)
         return zeros and len(theirs.learning ^ ours.learning) == 1

@@ -151,6 +151,35 @@ def test_it_leaves_gradients_hooks_and_the_graph_alone():
     assert all(v.grad == 0.0 for v in values.values())
 
 
+@pytest.mark.parametrize("function, shape", [
+    (nn.functional.gelu, (3,)), (nn.LayerNorm(4), (2, 4)), (lambda x: nn.functional.max_pool1d(x, 2), (1, 1, 6)),
+    (nn.MaxPool2d(2), (1, 1, 4, 4)), (lambda x: nn.functional.cross_entropy(x, torch.tensor([0, 1])), (2, 3)),
+])  # fmt: skip
+def test_it_leaves_alone_what_an_operation_noted_for_its_rule(function, shape):
+    x = torch.randn(*shape).requires_grad_()
+    y = function(x).sum()
+    (expected,) = torch.autograd.grad(y, x, retain_graph=True)
+    viz.animate(y)
+    y.backward()
+    np.testing.assert_array_equal(x.grad, expected)
+
+
+def test_names_are_told_apart():
+    first, second, v = Value(2.0, "h"), Value(3.0, "h"), Value(5.0, "v₁")
+    lines = said(script(viz.animate((first * second + v) * Value(7.0, "L")))["steps"])
+    assert "v₂ = h × h′ = 2 × 3 = 6" in lines and "v₃ = v₂ + v₁ = 6 + 5 = 11" in lines
+    assert "L′ = v₃ × L = 11 × 7 = 77" in lines
+
+
+def test_the_roots_own_step_does_not_multiply_by_its_derivative_by_itself():
+    x = Value(1.0, "x")
+    y = (x * 2).tanh()
+    y.label = "a"
+    lines = said(script(viz.animate(y))["steps"])
+    assert "∂a/∂v₁ = 1 - a × a = 0.07065" in lines  # 1 - tanh² 2
+    assert not any("∂a/∂a ×" in line for line in lines)
+
+
 def test_a_hook_that_did_not_run_is_said():
     h = (w := torch.tensor(2.0, requires_grad=True)) * 3
     h.retain_grad()  # is none of the user's

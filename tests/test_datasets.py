@@ -105,6 +105,15 @@ def test_shapes_and_seeds(name, count, seed):
 
 
 @pytest.mark.parametrize("name", DRAWN)
+def test_numbers_of_numpy_are_numbers(name):
+    assert mt.equal(DRAWN[name](count=np.int64(5))[0], DRAWN[name](count=5)[0])
+
+
+def test_noise_may_be_a_number_of_numpy():
+    assert mt.equal(datasets.moons(5, np.float64(0.5))[0], datasets.moons(5, 0.5)[0])
+
+
+@pytest.mark.parametrize("name", DRAWN)
 def test_another_seed_draws_other_points(name):
     assert not mt.equal(DRAWN[name](seed=1)[0], DRAWN[name](seed=2)[0])
 
@@ -233,7 +242,14 @@ def test_noise():
         (lambda: datasets.beans("round"), "a kind of beans is one of 'linear', .*, got 'round'"),
         (lambda: datasets.beans("two", 0), "count is .* from 1 on, got 0"),
         (lambda: datasets.circle(2.5), "count is .* whole number .*, got 2.5"),
-        (lambda: datasets.spiral(10, -0.1), "noise is a number from 0 on, got -0.1"),
+        (lambda: datasets.gates(5), "a gate is one of 'not', .*, got 5"),
+        (lambda: datasets.beans(["two"]), "a kind of beans is one of .*, got .'two'"),
+        (lambda: datasets.moons(True), "count is .* whole number .*, got True"),
+        (lambda: datasets.moons("5"), "count is .* whole number .*, got '5'"),
+        (lambda: datasets.moons(5, "a"), "noise is .*, got 'a'"),
+        (lambda: datasets.moons(5, None), "noise is .*, got None"),
+        (lambda: datasets.moons(5, float("inf")), "noise is .*, got inf"),
+        (lambda: datasets.spiral(10, -0.1), "noise is a finite number from 0 on, got -0.1"),
         (lambda: datasets.xor(10, float("nan")), "noise is .*, got nan"),
     ],
 )

@@ -26,4 +26,4 @@ def test_prove_your_gradient(capsys):
     # At 0, where the report's smallest input stands, the derivative of Swish is σ(0) = 1/2.
     numerical = next(line for line in found["forgetful"].splitlines() if line.startswith("numerical"))
     assert float(numerical.split()[1]) == pytest.approx(0.5, abs=1e-6)
-    assert "证明通过" in capsys.readouterr().out
+    assert "检验通过" in capsys.readouterr().out

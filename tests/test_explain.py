@@ -343,6 +343,66 @@ def test_names_come_from_labels_then_params_then_the_operation():
     assert "∂L/∂two lines" in explain(a * 3.0, a, params={"two\nlines": a}).text
 
 
+def test_no_two_quantities_go_by_one_name():
+    x, w = Value(3.0), Value(2.0, "w")
+    assert "∂(w′ × w)/∂w′ = 2" in explain((x * w) ** 2, x).text
+    p, other = Value(2.0, "x"), Value(3.0, "x")
+    assert "∂(x × x′)/∂x = 3" in explain(p * other, p).text
+    a, b, c = Value(2.0, "x"), Value(3.0, "x"), Value(5.0, "x′")
+    assert "∂(x × x′2)/∂x = 3" in explain(a * b * c, a).text  # x′ is the name of another
+    text = explain(Value(2.0, "L") * w, w).text
+    assert "∂L′/∂w" in text and "∂(L × w)/∂w = 2" in text
+    named = Value(0.5, "tanh1")
+    text = explain((w.tanh() * named).tanh(), w).text
+    assert "∂tanh2/∂w" in text and "∂(tanh2 × tanh1)/∂tanh2 = 0.5" in text
+    u, p1 = Value(1.0, "u"), Value(2.0, "P1")
+    assert "∂(u′ × u)/∂u′ = 1" in explain((p1 + 1) * u, p1).text
+    text = explain(p1 * p1, p1).text
+    assert "P′1 = ∂L/∂P1|1" in text and "∂L/∂P1 = P′1 + P′2" in text
+
+
+def test_the_operand_stands_only_where_the_symbol_says_so():
+    w = mt.tensor([[0.5, -1.0]], requires_grad=True)
+    text = explain(mt.log_softmax(w, 1).square().sum(), w).text
+    assert "∂log_softmax(w)/∂w" in text and "²)/∂log_softmax1" in text
+    w = mt.ones(1, 1, 4, requires_grad=True)
+    assert "∂window_max(" in explain(nn.functional.max_pool1d(w, 2).sum(), w).text
+
+
+def test_an_input_without_a_name_is_its_shape_and_no_vector():
+    layer = nn.Linear(2, 1)
+    text = explain(layer(mt.tensor([[0.5, -1.0]])).sum(), layer.weight, params=layer).text
+    assert "linear((1, 2), weight, bias)" in text
+
+
+def test_ways_between_two_stations_are_numbered_as_they_are_told():
+    q = Value(2.0, "q")
+    e = explain(q * q * q + q, q, lang="en")  # 3 q² + 1
+    assert [path.factors[-1].way for path in e.paths] == [1, 2, 3, 4]
+    assert [path.product for path in e.paths] == [4, 4, 4, 1]
+    assert "number behind the bar" in e.text and "bar" not in explain(q * 2, q, lang="en").text
+
+
+def test_the_largest_paths_of_tiny_numbers():
+    w = mt.ones(2, requires_grad=True)
+    e = explain(sum((w * (k * 1e-30) for k in (3, 1, 7, 2, 6, 4, 5)), mt.zeros(2)).sum(), w, max_paths=3)
+    np.testing.assert_allclose([path.product for path in e.paths], np.outer([7e-30, 6e-30, 5e-30], [1, 1]), rtol=1e-6)
+
+
+def test_a_slope_of_zero_meets_infinity():
+    w = mt.tensor([0.0, 1.0], requires_grad=True)
+    assert math.isnan(explain((w * 0).sqrt().sum(), w, index=0).total)
+    a, b = mt.tensor([[0.0, 1.0]], requires_grad=True), mt.zeros(2, 1)
+    assert math.isnan(explain((a @ b).sqrt().sum(), a, index=(0, 0)).total)
+
+
+def test_on_paper_it_says_where_rounding_leaves_nothing():
+    t = Value(6.0, "t")
+    text = explain(t.tanh() * 2, t, lang="en").text  # 1 - tanh² 6 is 2.5e-05
+    assert "2 × 0 = 0" in text and "far from the exact 4.92e-05" in text
+    assert "far from" not in explain((t * 0.1).tanh() * 2, t, lang="en").text
+
+
 # --- before and after backward, and errors ---------------------------------------------------------------------------
 
 
@@ -414,13 +474,18 @@ def test_errors():
         explain(w * w, w, index=0)
     with pytest.raises(ValueError, match="by_hand"):
         explain(w * w, w, by_hand=-1)
+    for name, bad in (("digits", "4"), ("digits", None), ("digits", 1.5), ("max_paths", None), ("by_hand", None)):
+        with pytest.raises(TypeError, match=f"{name} must be an integer, not {bad!r}"):
+            explain(w * w, w, **{name: bad})
+    with pytest.raises(IndexError, match=r"1\.0 is no element of w"):
+        explain((row * 2).sum(), row, index=1.0)
     with pytest.raises(ValueError, match="lang"):
         explain(w * w, w, lang="fr")
     with pytest.raises(ValueError, match="at least 1"):
         explain(w * w, w, digits=0)
     with pytest.raises(TypeError, match="params"):
         explain(w * w, w, params=3)
-    large = mt.ones(80, 80, requires_grad=True)
+    large = mt.ones(110, 110, requires_grad=True)
     with pytest.raises(ValueError, match="too many to tell"):
         explain((large.sum() * large).sum(), large, index=(0, 0))
     middle = t.exp()
@@ -428,3 +493,17 @@ def test_errors():
     middle.detach().mul_(2.0)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         explain(out, t)
+
+
+def test_a_value_that_has_been_set_since_is_refused():
+    w, c = Value(2.0, "w"), Value(3.0)
+    for loss, read in ((w.tanh() * 4, w), (w * c, c), (w + c, c)):
+        before = read.data
+        read.data = 50.0
+        with pytest.raises(RuntimeError, match="has been set since"):
+            explain(loss, w)
+        read.data = before
+        explain(loss, w)
+    loss.data = 7.0
+    with pytest.raises(RuntimeError, match="has been set since"):
+        explain(loss, w)

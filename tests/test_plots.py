@@ -181,10 +181,13 @@ def test_matplotlib_is_not_imported_before_it_is_needed():
         ("graph.svg", lambda: draw(Value(1.0) * 2)),
     ],
 )
-def test_pictures_are_saved_where_the_environment_says(name, picture, tmp_path, monkeypatch):
+def test_pictures_are_saved_where_the_environment_says_and_the_path_is_printed(
+    name, picture, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("MICROGRAD_FIGURES", str(tmp_path / "new"))
-    path = plots.save(picture(), name)
-    assert path == tmp_path / "new" / name
+    drawn, path = picture(), tmp_path / "new" / name
+    assert plots.save(drawn, name) is drawn  # so that a notebook shows it
+    assert capsys.readouterr().out == f"{path}\n"
     assert path.read_bytes().lstrip()[:5] in (b"\x89PNG\r", b"<?xml")
 
 
@@ -409,8 +412,22 @@ def test_dead_relus_are_counted():
         model[2].bias.zero_()
     ax = plots.dead_relus(model, CIRCLE[0])
     everything, dead = ([bar.get_height() for bar in bars] for bars in ax.containers)
-    assert everything == [4, 2, 1] and dead == [3, 0, 0]
-    assert [t.get_text() for t in ax.texts] == ["3/4", "0/2", "0/1"]
+    assert everything == [4] and dead == [3]  # the second ReLU cuts nothing off, and after the last layer is none
+    assert [t.get_text() for t in ax.texts] == ["3/4"] and [t.get_text() for t in ax.get_xticklabels()] == ["0"]
+
+
+def test_a_layer_that_runs_twice_has_two_bars():
+    layer = nn.Linear(2, 2)
+    layer.load_state_dict({"weight": mt.tensor([[1.0, 0.0], [0.0, 1.0]]), "bias": mt.tensor([-1.0, -100.0])})
+    ax = plots.dead_relus(nn.Sequential(layer, nn.ReLU(), layer, nn.ReLU(), nn.Linear(2, 1)), CIRCLE[0])
+    assert [t.get_text() for t in ax.texts] == ["1/2", "1/2"]
+    assert [bar.get_x() for bar in ax.containers[0]] == pytest.approx([-0.4, 0.6])
+
+
+def test_a_last_layer_that_answers_0_is_no_dead_relu():
+    model = deep(nn.ReLU)[:-1]
+    model[-1].weight.data.zero_(), model[-1].bias.data.zero_()
+    assert [t.get_text() for t in plots.dead_relus(model, CIRCLE[0]).get_xticklabels()] == ["0", "2"]
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
@@ -430,9 +447,25 @@ def test_dead_relus_are_counted():
         (lambda: plots.neurons(nn.ReLU(), *XOR), "no Linear layer to look into: ReLU"),
         (lambda: plots.neurons(exact(), *XOR, ax=[plt.figure().add_subplot()]), "ax holds 1 Axes, but 2 pictures"),
         (lambda: plots.folding(deep(), *XOR), "layers of 2 neurons, '0' has 6"),
+        (lambda: plots.loss_curve([]), r"losses holds one or more numbers for each curve, got \[\]"),
+        (lambda: plots.loss_curve({"SGD": [1.0], "Adam": []}), "one or more numbers for each curve"),
+        (lambda: plots.loss_curve({}), "one or more numbers for each curve"),
+        (lambda: plots.dead_relus(deep(nn.Tanh), CIRCLE[0]), "no ReLU cuts anything off"),
+        (lambda: plots.dead_relus(deep(nn.ReLU), mt.ones(0, 2)), r"x holds one or more samples, got \(0, 2\)"),
+        (lambda: plots.neurons(exact(), [[0.0, float("nan")]], [1]), "x holds nan"),
+        (lambda: plots.decision(exact(), [[0.0, 1.0]], [float("inf")]), "y holds inf"),
+        (lambda: plots.contours(lambda w, b: float("nan"), PATH_2), r"e\(-1, 0.5\) is nan: only a path among finite"),
+        (lambda: plots.descent(e, [1e300]), r"e\(1e\+300\) is inf: only"),
+        (lambda: plots.bowl(e2, [(1.0, 2.0, 3.0)] * 2), r"path holds one or more finite places of 2 number"),
         (lambda: plots.gradient_sizes(exact()), r"no weight of the model has a gradient: call backward\(\)"),
     ],
 )
 def test_bad_input_costs_one_sentence(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+@pytest.mark.parametrize("plot", [plots.neurons, plots.folding])
+def test_a_function_cannot_be_looked_into(plot):
+    with pytest.raises(TypeError, match="a module is needed, to look into it, not a function"):
+        plot(lambda x: x, *XOR)

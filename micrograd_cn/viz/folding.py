@@ -18,6 +18,7 @@ from micrograd_cn.viz.tracing import Box, Operation, Quantity, involved
 
 ALIKE = 4  # so many repetitions in a row are folded
 OPEN = 3  # the last repetition stays to be seen if it has more operations than that
+LONG = 10_000  # ranks that arrows run past: more would take Graphviz over a second
 FEW = 3  # so many quantities between the same operations stay apart
 
 
@@ -70,7 +71,7 @@ def close(operations: list[Operation], depth: int) -> list[Operation]:
 def shorten(operations: list[Operation], most: int) -> list[Operation]:
     """Fold what repeats in a row, the smallest patterns first, until nothing repeats or little is left.
 
-    If more than ``most`` nodes are left then, the middle of the graph becomes one operation.
+    If more than ``most`` nodes or too long arrows are left then, the middle of the graph becomes one operation.
     """
     before = 0
     while before != len(operations):
@@ -82,13 +83,24 @@ def shorten(operations: list[Operation], most: int) -> list[Operation]:
             period += 1
     _merge(operations)
     nodes = len(operations) + len(involved(operations, ()))
-    ends = len(operations) * most // (6 * nodes)  # what repeats nowhere takes Graphviz long
+    ends = len(operations) * most // (6 * max(nodes, most))  # what repeats nowhere takes Graphviz long
     stop = len(operations) - ends
-    if nodes > most and stop > ends + 1:
+    if (nodes > most or excess(operations) > LONG) and stop > ends + 1:
         what = f"{sum(operation.count for operation in operations[ends:stop]):,} operations"
         operations = contract(operations, [Part(ends, stop, f"⋯\n{what}", what, ())])
         _merge(operations)
     return operations
+
+
+def excess(operations: list[Operation]) -> int:
+    """How many ranks all arrows together run past, which is what Graphviz needs its time for."""
+    ranks: dict[Quantity, int] = {}
+    passed = 0
+    for operation in operations:
+        rank = 1 + max((ranks[q] for q in operation.inputs if q in ranks), default=0)
+        passed += sum(rank - 1 - ranks.setdefault(q, rank - 1) for q in operation.inputs)
+        ranks |= dict.fromkeys(operation.outputs, rank)
+    return passed
 
 
 def shared(boxes: Iterable[tuple[Box, ...]]) -> tuple[Box, ...]:

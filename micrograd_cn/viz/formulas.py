@@ -7,16 +7,53 @@ its result together with the formula for it, so that no second table of derivati
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from micrograd_cn.numpy_protocol import NumpyProtocol
 from micrograd_cn.viz.drawing import COMMUTATIVE, SMALL, numeral
+from micrograd_cn.viz.tracing import Quantity
 
 # How strongly each binds.
 LEVELS = {**dict.fromkeys("=≠<≤>≥&|", 0), **dict.fromkeys("+-", 1), **dict.fromkeys("×÷@·", 2), "**": 3}
 ATOM = 9
+AROUND = re.compile("(?<![a-z])x(?![a-z])")  # where in a symbol the operand stands, as in x² and 1/x but not in max
+
+
+def primed(i: int) -> str:
+    """The mark on the name of the second, third, … of one name; the first has none."""
+    return ("", "′")[i] if i < 2 else f"′{i}"
+
+
+def numbered(i: int) -> str:
+    """The mark on a name that always has a number, from 1."""
+    return str(i + 1)
+
+
+class Names:
+    """Gives each of the quantities a name in one line that no other has, those without a name excepted."""
+
+    def __init__(self, quantities: Iterable[Quantity]) -> None:
+        given = {q: " ".join(q.name.split()) for q in quantities}
+        self.taken, self._marks, seen = set(given.values()), Counter[Any](), set()
+        for q, name in given.items():
+            q.name = self.free(name) if name and name in seen else name
+            seen.add(name)
+
+    def free(self, stem: str, mark: Callable[[int], str] = primed) -> str:
+        """A name that is free, with the first mark that makes it so; from now on it is taken."""
+        while (name := stem + mark(self._marks[stem, mark])) in self.taken:
+            self._marks[stem, mark] += 1
+        self.taken.add(name)
+        return name
+
+    def stem(self, stem: str, count: int) -> str:
+        """What ``count`` names may begin with, all free when they are numbered."""
+        return next(s for s in map(stem.__add__, map(primed, range(len(self.taken) + 1)))
+                    if self.taken.isdisjoint(s + numbered(i) for i in range(count)))  # fmt: skip
 
 
 class Term(NumpyProtocol, np.lib.mixins.NDArrayOperatorsMixin):
@@ -77,8 +114,7 @@ def written(symbol: str, terms: list[Term], data: Any = None) -> Term:
     texts = ", ".join(t.text for t in terms)
     if len(terms) == 1 and symbol == "-":
         return Term(f"-{texts}" if terms[0].level >= 2 else f"-({texts})", data, -1)
-    around = re.compile("(?<![a-z])x(?![a-z])")
-    if len(terms) == 1 and around.search(symbol):
+    if len(terms) == 1 and AROUND.search(symbol):
         inner = texts if terms[0].level == ATOM or symbol[0] == symbol[-1] else f"({texts})"
-        return Term(around.sub(lambda _: inner, symbol), data, 2 if "/" in symbol else ATOM)
+        return Term(AROUND.sub(lambda _: inner, symbol), data, 2 if "/" in symbol else ATOM)
     return Term(f"{symbol}({texts})", data)

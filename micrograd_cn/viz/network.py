@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from micrograd_cn.autograd.modes import no_grad
-from micrograd_cn.nn import Linear, scalar
+from micrograd_cn.creation import tensor
+from micrograd_cn.nn import Linear, Module, scalar
+from micrograd_cn.nn.functional import linear
+from micrograd_cn.tensor import Tensor
 from micrograd_cn.viz.drawing import FONTS, INK, LINE, STYLES, escaped, numeral
 from micrograd_cn.viz.rendering import Drawing
 
 MOST, FIRST = 12, 5  # so many neurons of a layer are drawn; a larger one shows so many first ones and the last
-ACROSS = 2.8  # inches between the circles of two layers
+ACROSS = 2.8  # inches between the circles of two layers, or more where many stand in one
 WRITTEN = 4  # a weight is written on its line if neither layer has more neurons than this
+PROBES = 61  # inputs that tell whether a model is a stack of layers
 POSITIVE, NEGATIVE = "#c2571a", "#2f6db5"
 SYMBOLS = {"Sigmoid": "σ", "Tanh": "tanh", "Identity": "", "Flatten": "", "Dropout": ""}
 
@@ -29,18 +35,21 @@ def draw_network(model: Any, x: Any = None, *, digits: int = 3) -> Drawing:
     'network.svg'
 
     Args:
-        model: a module whose parameters all belong to its `nn.Linear` layers, which run in their order, or an `MLP`,
-            `Layer` or `Neuron` of `micrograd_cn.nn.scalar`.
+        model: a module that runs `nn.Linear` layers and modules without parameters (`nn.ReLU`, `nn.Dropout`), each on
+            what the one before it made, or an `MLP`, `Layer` or `Neuron` of `micrograd_cn.nn.scalar`. It is run as in
+            evaluation.
         x: one input; every circle then shows what comes out of it.
         digits: significant digits of the numbers.
 
     Raises:
-        TypeError: if ``model`` is no such network.
+        TypeError: if ``model`` is no such network: with a branch, a shortcut, or an activation that is no module.
         ValueError: if ``x`` is not one input of it.
     """
-    layers = _layers(model)
-    values = [None] * (len(layers) + 1) if x is None else _values(model, layers, x)
+    layers, known = _stack(model, x)
     sizes = [layers[0][0].shape[1], *(weight.shape[0] for weight, _, _ in layers)]
+    if known and [len(v) for v in known] != sizes:
+        raise ValueError(f"x must be one input of {sizes[0]} numbers; got {np.shape(x)} numbers")
+    values = known or [None] * len(sizes)
     shown = [list(range(n)) if n <= MOST else [*range(FIRST), n - 1] for n in sizes]
     picture = Drawing(
         engine="neato",
@@ -49,38 +58,60 @@ def draw_network(model: Any, x: Any = None, *, digits: int = 3) -> Drawing:
         edge_attr={"arrowhead": "none"},
     )
     said = {(layer, i): _said(layer, i, layers, values[layer], digits) for layer, row in enumerate(shown) for i in row}
-    wide = max(0.72, max(0.09 * len(line) + 0.1 for text in said.values() for line in text.splitlines()))
+    wide = max(0.72, *(_across(text.splitlines()) for text in said.values()))
     pitch = wide + (0.75 if max(sizes) <= WRITTEN else 0.5)
+    step = wide + max(ACROSS, 0.3 * pitch * max(map(len, shown)))  # steep lines would run through the biases
     ends: dict[tuple[int, int], tuple[float, float]] = {}
     for layer, (places, size) in enumerate(zip(shown, sizes, strict=True)):
         count = len(places) + (size > MOST)
         for row, i in enumerate(places):
             row += size > MOST and i == size - 1
-            at = ends[layer, i] = (ACROSS + wide) * layer, pitch * ((count - 1) / 2 - row)
+            at = ends[layer, i] = step * layer, pitch * ((count - 1) / 2 - row)
             label = r"\n".join(map(escaped, said[layer, i].splitlines()))
             kind = "leaf" if not layer else "parameter" if layer < len(layers) else "root"
             look = STYLES[kind] | {"style": "filled", "penwidth": "1.4", "shape": "circle", "width": f"{wide:.2f}"}
             picture.node(f"n{layer}_{i}", label, pos=_at(*at), tooltip=label, **look)
             if layer and (bias := layers[layer - 1][1]) is not None:
-                _plate(picture, f"b{layer}_{i}", f"b {numeral(bias[i], digits)}", at[0], at[1] - wide / 2 - 0.15, LINE)
+                below = at[1] - wide / 2 - (0.15 if layer < len(layers) else 0.21)  # the last circles have two lines
+                _plate(picture, f"b{layer}_{i}", f"b {numeral(bias[i], digits)}", at[0], below, LINE)
         if size > MOST:
             _plate(picture, f"more{layer}", f"⋮ × {size - FIRST - 1}", at[0], at[1] + pitch, LINE)
     for layer, (weight, _, _) in enumerate(layers):
-        largest = np.abs(weight).max(initial=0) or 1
+        size = np.abs(weight)
+        share = np.nan_to_num(size / (size[np.isfinite(size)].max(initial=0) or 1), nan=0, posinf=1)
         few = max(sizes[layer : layer + 2]) <= WRITTEN
-        share = 1 / (len(shown[layer + 1]) + 1)  # where on the lines the numbers stand: there all heights differ
+        stand = 1 / (len(shown[layer + 1]) + 1)  # where on the lines the numbers stand: there all heights differ
         for i in shown[layer]:
             for j in shown[layer + 1]:
                 w = weight[j, i]
                 number = numeral(w, digits)
                 look = {"color": POSITIVE, "style": "solid"} if w >= 0 else {"color": NEGATIVE, "style": "dashed"}
-                look["penwidth"] = f"{0.5 + (3 if few else 1.7) * abs(w) / largest:.2f}"
+                look["penwidth"] = f"{0.5 + (3 if few else 1.7) * share[j, i]:.2f}"
                 picture.edge(f"n{layer}_{i}", f"n{layer + 1}_{j}", tooltip=number, **look)
                 if few:
                     (a, b), (c, d) = ends[layer, i], ends[layer + 1, j]
-                    at = a + share * (c - a), b + share * (d - b)
+                    at = a + stand * (c - a), b + stand * (d - b)
                     _plate(picture, f"w{layer}_{i}_{j}", number, *at, look["color"])
     return picture
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """While it lasts, a module is as in evaluation and nothing is recorded; then each part is as it was."""
+    before = {part: part.training for part in model.modules()} if isinstance(model, Module) else {}
+    try:
+        for part in before:
+            part.training = False
+        with no_grad():
+            yield
+    finally:
+        for part, training in before.items():
+            part.training = training
+
+
+def _across(lines: list[str]) -> float:
+    """The diameter in inches of a circle that holds these lines: their diagonal, and a margin."""
+    return float(np.hypot(0.092 * max(map(len, lines)), 0.17 * len(lines))) + 0.14
 
 
 def _at(x: float, y: float) -> str:
@@ -100,49 +131,106 @@ def _said(layer: int, i: int, layers: list[Any], values: Any, digits: int) -> st
     return name if values is None else f"{name}\n{numeral(values[i], digits)}"
 
 
-def _layers(model: Any) -> list[tuple[Any, Any, str]]:
-    """Weights (outputs × inputs), biases and the activation's symbol of each layer."""
-    found: list[tuple[Any, Any, str]] = []
+def _refusal(why: str) -> TypeError:
+    return TypeError(f"draw_network() draws linear layers one after the other, but {why}: use viz.draw(model, x)")
+
+
+def _stack(model: Any, x: Any) -> tuple[list[Any], list[Any]]:
+    """Weights (outputs × inputs), bias and activation of each layer; for ``x``, what each layer reads and the answer.
+
+    The parts of a model do not say what it does with them. So it is run on numbers of many sizes, and each part must
+    take just what the part before it made: then nothing else happens.
+    """
     if isinstance(model, scalar.Module):
-        for layer in getattr(model, "layers", [model]):
-            neurons = getattr(layer, "neurons", [layer])
-            weights = np.array([[w.data for w in neuron.w] for neuron in neurons])
-            found.append((weights, [n.b.data for n in neurons], "ReLU" if neurons[0].nonlin else "Σ"))
-        return found
-    for part in model.modules() if hasattr(model, "modules") else ():
-        name = type(part).__name__
+        return _scalar(model, x)
+    modules = list(model.modules()) if isinstance(model, Module) else []
+    first = next((part for part in modules if isinstance(part, Linear)), None)
+    if first is None:
+        raise _refusal(f"{type(model).__name__} has none")
+    for part in modules:
+        if not isinstance(part, Linear) and next(part.parameters(recurse=False), None) is not None:
+            raise _refusal(f"{type(part).__name__} has weights of another kind")
+    width, draw, dtype = first.weight.shape[1], np.random.default_rng(0), first.weight.dtype
+    points = draw.standard_normal((PROBES, width)) * 10 ** draw.uniform(-2, 3, (PROBES, 1))
+    found: list[tuple[Any, Any, str]] = []
+    for part in _run(model, tensor(points, dtype=dtype))[0]:
+        name = SYMBOLS.get(type(part).__name__, type(part).__name__)
         if isinstance(part, Linear):
-            bias = None if part.bias is None else part.bias.detach().numpy()
+            if part.weight.shape[1] != width:
+                raise _refusal(f"one of {part.weight.shape[1]} inputs reads {width} numbers")
+            width, bias = part.weight.shape[0], None if part.bias is None else part.bias.detach().numpy()
             found.append((part.weight.detach().numpy(), bias, "Σ"))
-        elif next(iter(part.parameters(recurse=False)), None) is not None:
-            raise TypeError(f"draw_network() draws linear layers; draw a model with a {name} by viz.draw(model, x)")
-        elif found and not list(part.children()) and SYMBOLS.get(name, name):
-            found[-1] = (*found[-1][:2], SYMBOLS.get(name, name))
+        elif name and not found:
+            raise _refusal(f"{type(part).__name__} comes before the first one")
+        elif name:
+            found[-1] = (*found[-1][:2], name if found[-1][2] == "Σ" else f"{name}∘{found[-1][2]}")
     if not found:
-        raise TypeError(f"draw_network() draws modules with linear layers; {type(model).__name__} has none")
-    return found
+        raise _refusal(f"{type(model).__name__} runs none of its own")
+    if x is None:
+        return found, []
+    x = (x if isinstance(x, Tensor) else tensor(x)).to(dtype)
+    if x.numel() != first.weight.shape[1]:
+        return found, [x.ravel().tolist()]
+    parts, read, answer = _run(model, x)
+    return found, [*(taken for part, taken in zip(parts, read, strict=True) if isinstance(part, Linear)), answer]
 
 
-def _values(model: Any, layers: list[Any], x: Any) -> list[Any]:
-    """The input and what comes out of every layer after its activation: what the next linear layer reads."""
-    values: list[Any] = []
-    with no_grad():
-        if isinstance(model, scalar.Module):
-            values.append(list(x))
-            for layer in getattr(model, "layers", [model]):
-                y = layer(values[-1])
-                values.append(y if isinstance(y, list) else [y])
-            values = [[float(v) for v in row] for row in values]
+def _run(model: Module, x: Tensor) -> tuple[list[Module], list[Any], Any]:
+    """The parts that run for ``x``, in order; what each of them takes; and the answer."""
+    parts: list[Module] = []
+    flow = [_numbers(x)]  # and what each part takes and makes, one after the other
+    odd: list[str] = []
+
+    def makes(part: Module, taken: Any, made: Any) -> None:
+        parts.append(part)
+        flow.append(_numbers(made))
+        if isinstance(part, Linear):
+            right = _same(_numbers(linear(taken[0], part.weight, part.bias)), flow[-1])
         else:
-            parts = [part for part in model.modules() if isinstance(part, Linear)]
-            hooks = [p.register_forward_pre_hook(lambda _, args: values.append(args[0])) for p in parts]
-            try:
-                values.append(model(x))
-            finally:
-                for hook in hooks:
-                    hook.remove()
-            values = [np.ravel(v.numpy()) for v in values]
-    sizes = [layers[0][0].shape[1], *(len(weight) for weight, _, _ in layers)]
-    if [len(v) for v in values] != sizes:
-        raise ValueError(f"x must be one input of {sizes[0]} numbers; got {np.shape(x)} numbers")
-    return values
+            right = flow[-1].size == flow[-2].size
+        odd.extend([] if right else [type(part).__name__])
+
+    hooks = []
+    for part in model.modules():
+        if isinstance(part, Linear) or not list(part.children()):
+            hooks.append(part.register_forward_pre_hook(lambda _, taken: flow.append(_numbers(taken[0]))))
+            hooks.append(part.register_forward_hook(makes))
+    try:
+        with evaluating(model):
+            flow.append(_numbers(model(x)))
+    except Exception as error:  # whatever a user's forward raises
+        raise _refusal(f"{type(model).__name__} does not answer to inputs {tuple(x.shape)}") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if odd:
+        raise _refusal(f"{odd[0]} makes something else of what it takes")
+    ends = [*(f"before its {type(part).__name__}" for part in parts), "at its end"]
+    for made, taken, where in zip(flow[::2], flow[1::2], ends, strict=True):
+        if not _same(made, taken):
+            raise _refusal(f"{type(model).__name__} does something else {where} (F.relu? then take nn.ReLU)")
+    return parts, flow[1:-1:2], flow[-1]
+
+
+def _numbers(x: Any) -> Any:
+    """A copy: what comes later may write into the tensor."""
+    return np.array(x.detach(), np.float64).ravel()
+
+
+def _same(a: Any, b: Any) -> bool:
+    return np.array_equal(a, b, equal_nan=True)
+
+
+def _scalar(model: Any, x: Any) -> tuple[list[Any], list[Any]]:
+    """What `_stack` gives, of a network of `micrograd_cn.nn.scalar`."""
+    if not any(type(model).__call__ is kind.__call__ for kind in (scalar.MLP, scalar.Layer, scalar.Neuron)):
+        raise _refusal(f"{type(model).__name__} answers in its own way")
+    parts = getattr(model, "layers", [model])
+    rows = [getattr(part, "neurons", [part]) for part in parts]
+    weights = [np.array([[w.data for w in neuron.w] for neuron in row]) for row in rows]
+    found = [(w, [n.b.data for n in r], "ReLU" if r[0].nonlin else "Σ") for w, r in zip(weights, rows, strict=True)]
+    values = [] if x is None else [list(x)]
+    for part in parts if values and len(values[0]) == weights[0].shape[1] else ():
+        answer = part(values[-1])
+        values.append(answer if isinstance(answer, list) else [answer])
+    return found, [[float(v) for v in row] for row in values]

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_cn.autograd import no_grad
 from micrograd_cn.creation import tensor
 from micrograd_cn.dtypes import get_default_dtype
 from micrograd_cn.extras import need
 from micrograd_cn.nn import Linear, Module
 from micrograd_cn.tensor import Tensor
+from micrograd_cn.viz.network import evaluating
 
 # In the order in which they are taken.
 CHINESE_FONTS = (
@@ -62,15 +62,15 @@ def dress(ax: Any, **texts: str) -> Any:
     return ax
 
 
-def save(picture: Any, name: str) -> Path:
-    """Write a picture into the folder that MICROGRAD_FIGURES names, or into ``micrograd_cn_figures`` here.
+def save(picture: Any, name: str) -> Any:
+    """Write a picture into the folder that MICROGRAD_FIGURES names, or into ``micrograd_cn_figures`` here; print where.
 
     Args:
         picture: an Axes, or a list of them, or a figure; or what `draw` or `animate` returns.
         name: of the file; its suffix says the format. Folders are made.
 
     Returns:
-        The path of the file.
+        The picture: at the end of a notebook's cell it shows itself.
 
     Raises:
         OSError: if it cannot be written.
@@ -81,7 +81,8 @@ def save(picture: Any, name: str) -> Path:
         picture.save(path)
     else:
         (picture[0] if isinstance(picture, list) else picture).figure.savefig(path, dpi=160)
-    return path
+    print(path)
+    return picture
 
 
 # --- what all plots share --------------------------------------------------------------------------------------------
@@ -129,20 +130,16 @@ def _samples(x: Any, y: Any, *features: int) -> tuple[Any, Any]:
     if inputs.ndim != 2 or inputs.shape[1] not in features or not len(inputs) == answers.size > 0:
         wanted = " or ".join(f"(n, {f})" for f in features)
         raise ValueError(f"x is {wanted} and y holds n answers; got {inputs.shape} and {answers.shape}")
+    for name, numbers in (("x", inputs), ("y", answers)):
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"{name} holds {numbers[~np.isfinite(numbers)][0]}, which has no place in a picture")
     return inputs, answers.ravel()
 
 
 def _ask(model: Callable[..., Any], points: Any, x: Any) -> Any:
     """What the model says to the points, in the dtype of ``x``: without gradients, and as in evaluation."""
-    before = {m: m.training for m in model.modules()} if isinstance(model, Module) else {}
-    try:
-        for module in before:
-            module.training = False
-        with no_grad():
-            return _array(model(tensor(points, dtype=x.dtype if isinstance(x, Tensor) else get_default_dtype())))
-    finally:
-        for module, training in before.items():
-            module.training = training
+    with evaluating(model):
+        return _array(model(tensor(points, dtype=x.dtype if isinstance(x, Tensor) else get_default_dtype())))
 
 
 def _answers(model: Callable[..., Any], points: Any, x: Any) -> Any:
@@ -155,6 +152,8 @@ def _answers(model: Callable[..., Any], points: Any, x: Any) -> Any:
 
 def _layers(model: Module, points: Any, x: Any) -> list[tuple[str, Any, Any]]:
     """Each Linear's name, what comes out of it, and what its activation makes of that: what the next one takes in."""
+    if not isinstance(model, Module):
+        raise TypeError(f"a module is needed, to look into it, not a {type(model).__name__}")
     names = {module: name for name, module in model.named_modules() if isinstance(module, Linear)}
     if not names:
         raise ValueError(f"the model has no Linear layer to look into: {model!r}")
@@ -231,9 +230,15 @@ def _field(ax: Any, sides: list[Any], answers: Any, middle: float, reach: float)
 
 
 def loss_curve(losses: Any, ax: Any = None) -> Any:
-    """The loss after each epoch or step: a sequence of numbers, or a dict of them by name to compare several."""
-    ax = _axes(ax)
+    """The loss after each epoch or step: a sequence of numbers, or a dict of them by name to compare several.
+
+    Raises:
+        ValueError: if there is no loss.
+    """
     curves = losses if isinstance(losses, Mapping) else {None: losses}
+    if not curves or not all(map(len, curves.values())):
+        raise ValueError(f"losses holds one or more numbers for each curve, got {losses!r}")
+    ax = _axes(ax)
     for name, values in curves.items():
         ax.plot(np.arange(1, len(values) + 1), _array(values), label=name, **_curve(ax))
     if isinstance(losses, Mapping):
@@ -245,12 +250,27 @@ def loss_curve(losses: Any, ax: Any = None) -> Any:
 
 def _route(path: Any, width: int) -> tuple[Any, list[Any]]:
     """The path ``(steps, width)`` and, for each coordinate, the range around its end that holds all of it."""
-    route = _array(path).reshape(-1, width)
-    if not len(route) or not np.isfinite(route).all():
+    route = np.atleast_1d(_array(path))
+    if not 0 < route.size == len(route) * width or not np.isfinite(route).all():
         raise ValueError(f"path holds one or more finite places of {width} number(s), got {path!r}")
+    route = route.reshape(-1, width)
     reach = np.abs(route - route[-1]).max(axis=0)
     reach = 1.25 * np.where(reach > 0, reach, 1)
     return route, list(np.linspace(route[-1] - reach, route[-1] + reach, 81).T)
+
+
+def _errors(e: Callable[..., Any], places: Any) -> Any:
+    """The error at each place, all finite."""
+    found = np.empty(len(places))
+    for i, place in enumerate(places.tolist()):
+        try:
+            found[i] = float(e(*place))
+        except OverflowError:
+            found[i] = np.inf
+        if not np.isfinite(found[i]):
+            where = ", ".join(f"{number:g}" for number in place)
+            raise ValueError(f"e({where}) is {found[i]:g}: only a path among finite errors can be drawn")
+    return found
 
 
 def _ends(ax: Any, *places: Any) -> None:
@@ -272,9 +292,9 @@ def descent(e: Callable[[float], Any], path: Any, ax: Any = None) -> Any:
     """
     ax = _axes(ax)
     route, (w,) = _route(path, 1)
-    w, route = np.linspace(w[0], w[-1], 201).tolist(), route[:, 0].tolist()
-    ax.plot(w, [float(e(v)) for v in w], color=CLASSES[0], linewidth=2)
-    _ends(ax, route, [float(e(v)) for v in route])
+    w = np.linspace(w[0], w[-1], 201)[:, None]
+    ax.plot(w[:, 0], _errors(e, w), color=CLASSES[0], linewidth=2)
+    _ends(ax, route[:, 0], _errors(e, route))
     ax.grid(alpha=0.25)
     return dress(ax, title=label("沿 e(w) 下降", "Descent on e(w)"), xlabel="$w$", ylabel="$e$")
 
@@ -283,8 +303,7 @@ def _heights(e: Callable[[float, float], Any], path: Any) -> tuple[Any, ...]:
     """The path, its heights, and the grid around it with its heights."""
     route, sides = _route(path, 2)
     (w, b), points = _mesh(sides)
-    heights = np.array([float(e(*point)) for point in points.tolist()]).reshape(w.shape)
-    return route.T, np.array([float(e(*place)) for place in route.tolist()]), w, b, heights
+    return route.T, _errors(e, route), w, b, _errors(e, points).reshape(w.shape)
 
 
 def bowl(e: Callable[[float, float], Any], path: Any, ax: Any = None) -> Any:
@@ -316,10 +335,12 @@ def contours(e: Callable[[float, float], Any], path: Any, ax: Any = None) -> Any
 def decision(model: Callable[..., Any], x: Any, y: Any, ax: Any = None) -> Any:
     """Where the model says 0 and where 1, with the contour of 0.5 between them and the samples on top.
 
+    A model that answers logits, whose border is 0, is drawn as ``lambda x: model(x).sigmoid()``.
+
     Args:
-        model: from ``(n, 2)`` (regions in the plane) or ``(n, 1)`` (a curve) to one answer a row.
+        model: from ``(n, 2)`` (regions in the plane) or ``(n, 1)`` (a curve) to one answer a row, from 0 to 1.
         x: the samples, ``(n, 2)`` or ``(n, 1)``.
-        y: their answers, n numbers.
+        y: their answers, n numbers 0 or 1: what is above 0.5 is drawn as 1.
         ax: an Axes, or None for a new one.
 
     Raises:
@@ -472,14 +493,29 @@ def gradient_sizes(model: Module, ax: Any = None, name: str | None = None) -> An
     return dress(ax, title=title, ylabel=label("平均 |梯度|", "mean |gradient|"))
 
 
+def _rectified(before: Any, after: Any) -> bool:
+    return np.array_equal(after, np.maximum(before, 0)) and not np.array_equal(after, before)
+
+
 def dead_relus(model: Module, x: Any, ax: Any = None) -> Any:
-    """How many neurons of each layer answer 0 to every sample of ``x``: dead ReLUs, which no longer learn."""
+    """How many neurons of each layer answer 0 to every sample of ``x``: dead ReLUs, which no longer learn.
+
+    Only layers after which a ReLU is seen to cut something off are drawn.
+
+    Raises:
+        ValueError: if there is none, or ``x`` holds no sample.
+    """
+    if not (points := _array(x)).size:
+        raise ValueError(f"x holds one or more samples, got {points.shape}")
+    layers = [(n, a.reshape(-1, a.shape[-1])) for n, b, a in _layers(model, points, x) if _rectified(b, a)]
+    if not layers:
+        raise ValueError("no ReLU cuts anything off after a Linear layer of the model: there is none to be dead")
     ax = _axes(ax)
-    layers = [(name, after.reshape(-1, after.shape[-1])) for name, _, after in _layers(model, _array(x), x)]
-    names, widths = [name for name, _ in layers], [after.shape[1] for _, after in layers]
+    places, widths = range(len(layers)), [after.shape[1] for _, after in layers]
     dead = [int((after == 0).all(axis=0).sum()) for _, after in layers]
-    ax.bar(names, widths, color="none", edgecolor=_ink(ax), linewidth=1, label=label("全部", "all"))
-    bars = ax.bar(names, dead, color=CLASSES[1], label=label("死亡", "dead"))
+    ax.bar(places, widths, color="none", edgecolor=_ink(ax), linewidth=1, label=label("全部", "all"))
+    bars = ax.bar(places, dead, color=CLASSES[1], label=label("死亡", "dead"))
+    ax.set_xticks(places, [name for name, _ in layers])
     ax.bar_label(bars, [f"{d}/{w}" for d, w in zip(dead, widths, strict=True)], padding=2)
     ax.set_ylim(0, 1.2 * max(widths))
     ax.legend(loc="upper right", ncols=2)

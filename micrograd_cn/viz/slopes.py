@@ -5,6 +5,7 @@ Every number comes from the table's own rules: one that is given the gradient 1 
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import operator
@@ -17,6 +18,7 @@ from micrograd_cn.autograd import enable_grad, grad
 from micrograd_cn.engine import Face
 from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import wrap
+from micrograd_cn.value import Value
 from micrograd_cn.viz.tracing import Operation, Quantity
 
 Edge = tuple[Operation, int]  # an operation and the position of one of its inputs
@@ -104,20 +106,26 @@ class Link:
     def column(self, j: int) -> dict[int, float]:
         """Which elements of the result change with element ``j`` of the input, and how fast.
 
-        A share is linear in the gradient of the result, so its derivative by that is the column of the Jacobian. Only
-        a user's rule need not be differentiable, and an element-wise one needs no other number.
+        A derivative that is 0 by chance is told, too: where infinity arrives, it makes NaN of it. Only a user's rule
+        need not be differentiable, and an element-wise one needs no other number.
         """
-        node = self.out.node
         if self.operation.elementwise:
-            found = np.where(met(self.to.node.shape, node.shape) == j, self._slope(), 0)
+            used, found = met(self.to.node.shape, self.out.node.shape) == j, self._slope()
         elif self.operation.row is None:
             found = self._matrix[:, j]
+            used = found != 0
         else:
-            with enable_grad():
-                g = wrap(np.zeros(node.shape, node.dtype)).requires_grad_()
-                (column,) = grad(self.pull(g).flatten()[j], g, allow_unused=True)
-            found = np.zeros(0) if column is None else column._array
-        return {i: x for i, x in enumerate(found.ravel().tolist()) if x}
+            found = self._column(j)
+            used = (found != 0) | (self._column(j, elsewhere(self.operation.node)) != 0)
+        return {i: found[i].item() for i in np.flatnonzero(used).tolist()}
+
+    def _column(self, j: int, saved: Any = None) -> np.ndarray[Any, Any]:
+        """A share is linear in the gradient of the result, so its derivative by that is the column of the Jacobian."""
+        node = self.out.node
+        with enable_grad():
+            g = wrap(np.zeros(node.shape, node.dtype)).requires_grad_()
+            (column,) = grad(self.pull(g, saved).flatten()[j], g, allow_unused=True)
+        return np.zeros(g.numel()) if column is None else column._array.ravel()
 
     @property
     def curved(self) -> bool:
@@ -132,15 +140,44 @@ def met(shape: tuple[int, ...], out: tuple[int, ...]) -> np.ndarray[Any, Any]:
     return np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), out).ravel()
 
 
+def elsewhere(node: Any) -> list[Any]:
+    """What a node saved, with other numbers: a derivative that is 0 there as well is always 0."""
+    rng = np.random.default_rng(0)
+    return [rng.uniform(0.5, 1.5, np.shape(x)).astype(x.dtype) if floats(x) else x for x in node.saved]
+
+
+def floats(x: Any) -> bool:
+    """Whether ``x`` is an array of floating-point numbers."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def again(operation: Operation) -> Any:
+    """The result of an operation, computed again; None if not all that went in is known."""
+    node, row, data = operation.node, operation.row, [x.data for x in operation.inputs]
+    if row is None or len(data) != len(row.inputs) or any(x is None for x in data):
+        return None
+    known = {"dtype": None, **dict(zip((name for name, _ in node.plan.asked), node.saved or (), strict=False))}
+    if not known.keys() >= set(row.settings):
+        return None
+    if isinstance(node, Value) and not row.total:
+        data = [np.float64(x) for x in data]
+    return row.forward(*data, *copy.deepcopy([known[name] for name in row.settings]))  # a forward may write into them
+
+
 def links(operation: Operation) -> list[Link]:
     """The ways back through an operation: for each result, to each input that takes part in differentiation.
 
     Raises:
-        RuntimeError: if the graph has been freed, or memory that a rule needs has been written since.
+        RuntimeError: if the graph has been freed, or memory that a rule needs has been written since, or a value set:
+            no formula would hold with its new number.
     """
     node = operation.node
     need(node.saved is not None, FREED)
     node.check_versions()
+    if isinstance(node, Value) and (now := again(operation)) is not None:
+        same = math.isclose(now, node.data, rel_tol=1e-12) or (now != now and node.data != node.data)
+        what = f"a value that {operation.row.name} read or made has been set since, and the numbers no longer belong"
+        need(same, f"{what} together: compute {operation.outputs[0].name or 'the root'} again")
     places = iter(enumerate(q.node for q in operation.inputs))
     found = [next(i for i, given in places if given is parent) for parent in node.parents]
     return [Link(operation, out, operation.inputs[i], i, k) for out in operation.outputs for k, i in enumerate(found)]

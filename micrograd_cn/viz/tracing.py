@@ -120,9 +120,10 @@ def trace(roots: Mapping[str, Any], params: Any) -> tuple[list[Quantity], list[O
         what = f"this shows the graph of a Value or a Tensor, not of {type(x).__name__}"
         need(isinstance(x, (Value, Tensor)), what, TypeError)
         need(isinstance(x, face), "this shows a graph of Values or one of Tensors, not both in one picture", TypeError)
-    named, parameters = _names(params)
+    named, parameters = names(params)
     read: Any = _Values if face is Value else _Tensors
     reader = read(list(roots.values()), [*named, *((name, x) for name, x in roots.items() if name)], parameters)
+    reader.given = getattr(params, "given", {})
     found: dict[int, Any] = {id(item): item for item in reader.roots}
     inputs: dict[int, list[Any]] = {}
     stack = list(found.values())
@@ -150,10 +151,17 @@ def involved(operations: Iterable[Operation], quantities: Iterable[Quantity]) ->
     return list(dict.fromkeys([*read, *(q for q in quantities if q.kind == "root")]))
 
 
-def _names(params: Any) -> tuple[list[tuple[str, Any]], set[int]]:
+def instance(x: Any) -> None:
+    """Refuse a class where a module is meant."""
+    name = getattr(x, "__name__", "")
+    need(not isinstance(x, type), f"{name} is a class, not a module: make one of it first, {name}(…)", TypeError)
+
+
+def names(params: Any) -> tuple[list[tuple[str, Any]], set[int]]:
     """The names that ``params`` gives, and the ids of what it says are parameters."""
     if params is None:
         return [], set()
+    instance(params)
     if isinstance(params, Mapping):
         named = trained = list(params.items())
     elif hasattr(params, "named_parameters"):
@@ -196,12 +204,19 @@ class _Tensors:
     def __init__(self, roots: list[Tensor], named: list[tuple[str, Any]], parameters: set[int]) -> None:
         self.roots: list[Any] = [root._current() or root for root in roots]
         self.parameters = parameters
+        self.given: dict[int, dict[int, Tensor]] = {}
         self.names: dict[int, str] = {}
+        self.memory: dict[Any, Tensor] = {}
         self.faces: dict[int, Tensor] = {id(item): root for item, root in zip(self.roots, roots, strict=True)}
         for name, x in named:
             if isinstance(x, Tensor):
-                item = id(x._current() or x)
-                self.names[item], self.faces[item] = str(name), x
+                item = x._current() or self._known(x)
+                self.names[id(item)], self.faces[id(item)] = str(name), x
+
+    def _known(self, x: Tensor) -> Tensor:
+        """The constant that stands for all with this memory: a named one, or the first that was met."""
+        array = x._array
+        return self.memory.setdefault((array.ctypes.data, array.shape, array.strides, array.dtype), x)
 
     def inputs(self, item: Any) -> list[Any]:
         if not isinstance(item, ArrayNode) or not item.parents:
@@ -210,7 +225,7 @@ class _Tensors:
             return list(item.parents[0].parents)
         plan, row = item.plan, item.plan.row
         active = dict(zip(plan.active, item.parents, strict=True))
-        kept = _kept(item)
+        kept = _kept(item, self.given.get(item.number, {}))
         found: list[Any] = []
         for i in range(max([*active, *kept]) + 1 if row.variadic else len(row.inputs)):
             x = kept.get(i)
@@ -219,7 +234,7 @@ class _Tensors:
                     self.faces.setdefault(id(active[i]), x)
                 found.append(active[i])
             elif i in kept:
-                found += [] if x is None else [x if isinstance(x, Tensor) else _Given(x)]
+                found += [] if x is None else [self._known(x) if isinstance(x, Tensor) else _Given(x)]
             elif row.variadic or row.all_defaults[i] is not None:
                 found.append(_Given())  # it was given, but not kept; where None is the default, it may not have been
         return found
@@ -254,13 +269,16 @@ def _described(row: Any) -> tuple[str, str]:
     return row.symbol, f"{row.name}: {(row.forward.__doc__ or '').partition(chr(10))[0]}"
 
 
-def _kept(node: Node) -> dict[int, Any]:
-    """The inputs that a node keeps for its rules, by position, but for those whose memory has been written since."""
+def _kept(node: Node, given: dict[int, Tensor]) -> dict[int, Any]:
+    """What is known of a node's inputs, by position: what was noted, and what it keeps for its rules.
+
+    Inputs whose memory has been written since are left out.
+    """
     row = node.plan.row
     places = range(len(node.kept)) if row.variadic else node.plan.kept(range(len(row.inputs)))
     return {
         i: x
-        for i, x in zip(places, node.kept, strict=False)  # the result's version cell may follow
+        for i, x in [*given.items(), *zip(places, node.kept, strict=False)]  # the result's version cell may follow
         if not isinstance(x, list) and not (isinstance(x, Tensor) and x._cell and x._cell[0] > node.number)
     }
 
