@@ -480,19 +480,24 @@ def main() -> int:
     crashed = 0
     with tqdm(total=options.count, unit=" programs") as bar:
         while chunks:
-            with ProcessPoolExecutor(options.processes) as pool, contextlib.suppress(BrokenProcessPool):
-                for count, found in pool.map(functools.partial(_failures, options.seed), chunks):
+            alone = list(itertools.takewhile(lambda chunk: len(chunk) == 1, chunks))
+            with ProcessPoolExecutor(1 if alone else options.processes) as pool, contextlib.suppress(BrokenProcessPool):
+                for count, found in pool.map(functools.partial(_failures, options.seed), alone or chunks[:]):
                     lines, failures = lines + count, failures + len(found)
                     for number, text in found:
                         bar.write(f"--- program {number} of seed {options.seed}\n{text}\n", sys.stdout)
                     bar.update(len(chunks.pop(0)))
-            if chunks:  # PyTorch has crashed its process in one of them
-                bar.write(f"--- a process crashed within programs {chunks[0]}", sys.stdout)
-                crashed += len(chunks.pop(0))
+                continue
+            first = chunks.pop(0)  # PyTorch has crashed the process that ran it, or the one beside it
+            if len(first) > 1:
+                chunks[:0] = [range(n, n + 1) for n in first]
+                continue
+            bar.write(f"--- a process crashed in program {first[0]}", sys.stdout)
+            crashed += 1
+            bar.update()
     done = options.count - crashed
-    print(
-        f"{done} programs of {lines / max(done, 1):.1f} lines, {failures} differ, {crashed} not compared after a crash"
-    )
+    mean = lines / max(done, 1)
+    print(f"{done} programs of {mean:.1f} lines, {failures} differ, {crashed} not compared after a crash")
     return failures > 0
 
 

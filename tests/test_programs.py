@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -33,6 +35,21 @@ def test_seeded_programs_agree(part):
     for number in range(part * size, (part + 1) * size):
         lines = programs.seeded(0, number)
         assert not programs.difference(lines), programs.report(lines)
+
+
+def _crashes_at_seven(seed, numbers):
+    if 7 in numbers:
+        os._exit(1)
+    return len(numbers), []
+
+
+def test_a_crash_costs_one_program(monkeypatch, capsys):
+    monkeypatch.setattr(programs, "_failures", _crashes_at_seven)
+    monkeypatch.setattr(sys, "argv", ["programs", "--count", "201"])
+    assert programs.main() == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out == ["--- a process crashed in program 7",
+                   "200 programs of 1.0 lines, 0 differ, 1 not compared after a crash"]  # fmt: skip
 
 
 def test_a_program_is_reduced_to_the_lines_that_matter(monkeypatch):
