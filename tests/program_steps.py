@@ -81,7 +81,7 @@ VALUES = {
         "{a}.logsumexp({d}, keepdim=True)", "{a}.trace()",
     ]),
     "sorting": (4, [
-        "{a}.sort({d})[0]", "{a}.sort({d}, descending=True).values", "{a}.msort()",
+        "{a}.sort(dim={d}, stable=True)[0]", "{a}.sort(dim={d}, descending=True, stable=True).values", "{a}.msort()",
         "{a}.gather({d}, {a}.argsort(dim={d}, stable=True))",
     ]),
     "views": (12, [

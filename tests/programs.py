@@ -64,6 +64,7 @@ ON_PURPOSE = {
     "einsum keeps all its inputs": (FINE, "EinsumBackward0 saved it"),
     "a leaf may become the result of a change in place": ("moved into the graph interior", FINE),
     "what keeps nothing can be swept twice": ("second time", FINE),
+    "only memory of the tensor or its base is known": ("", "detached tensor with gaps in its memory"),
     "PyTorch's losses may lie in memory for more than one number": (FINE, "need 2 elements, but the storage has 1"),
 }
 SINGULAR = re.compile(r"sinc|std")  # PyTorch's second derivative at 0 is NaN

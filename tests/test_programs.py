@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 torch = pytest.importorskip("torch")
 
-from tests import programs  # noqa: E402 (PyTorch first: without it there is nothing to do)
+import micrograd_cn  # noqa: E402 (PyTorch first: without it there is nothing to do)
+from tests import programs  # noqa: E402
 from tests.conftest import raises  # noqa: E402
 
 COUNT = 2_000
@@ -253,6 +254,17 @@ def test_expanded_memory_is_not_read_beyond_its_end(T):
     with raises("storage"):
         x.as_strided((2,), (1,))
     assert x.as_strided((2,), (0,)).tolist() == [1.5, 1.5]
+    rows = T.nn.Parameter(T.tensor([1.0, 2.0, 3.0]).expand(2, 3).detach())
+    assert rows.as_strided((2,), (1,)).tolist() == [1, 2]
+    columns = T.tensor([[1.0], [2.0], [3.0]]).expand(3, 2).detach()
+    assert columns.as_strided((3,), (1,)).tolist() == [1, 2, 3]
+
+
+def test_memory_that_belongs_to_no_tensor_here_is_not_guessed():
+    x = micrograd_cn.arange(6.0)
+    assert x[::2].as_strided((3,), (1,)).tolist() == [0, 1, 2]
+    with pytest.raises(RuntimeError, match="detached tensor with gaps"):
+        x[::2].detach().as_strided((3,), (1,))
 
 
 @pytest.mark.parametrize("name", ["elu", "selu", "celu"])

@@ -68,12 +68,19 @@ def as_strided(input: Any, size: Sequence[int], stride: Sequence[int], storage_o
     """A view of the memory of ``input``, which a view shares with its base, with any lengths and strides in elements.
 
     ``storage_offset`` is where it begins; where ``input`` begins, if None.
+
+    Raises:
+        RuntimeError: if it would look beyond that memory, or if gaps in it belong to a tensor that is not known here.
     """
     alone = input._base is None or (input.requires_grad and not input._base.requires_grad)
     base = input if alone else input._base  # a view that learns for itself is differentiated by its own elements
     start = (input.storage_offset() if storage_offset is None else storage_offset) - base.storage_offset()
     if not base.is_contiguous():  # restrided counts the elements in their order
+        for dim in reversed(range(base.ndim)):
+            base = select(base, dim, 0) if base.stride(dim) == 0 and base.shape[dim] > 1 else base
         base = permute(base, sorted(range(base.ndim), key=base.stride, reverse=True))
+        what = "as_strided() of a detached tensor with gaps in its memory: call it on the one that it was cut from"
+        need(base.is_contiguous(), what)
     return restrided(base, tuple(size), tuple(stride), start)
 
 
