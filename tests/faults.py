@@ -50,8 +50,9 @@ def which(path: Path) -> int:
     return n
 
 
-def _save_for_ever(path: Path) -> None:
+def _save_for_ever(path: Path, begun: Any) -> None:
     states = [state(0), state(1)]
+    begun.set()
     for n in itertools.count(1):
         mt.save(states[n % 2], path)
 
@@ -61,13 +62,14 @@ def kills(ending: str, dice: random.Random) -> Iterator[bool]:
     while a file was being written."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "x" + ending)
-        begun = time.perf_counter()
+        start = time.perf_counter()
         for n in range(5):
             mt.save(state(n % 2), path)
-        typical = (time.perf_counter() - begun) / 5
+        typical = (time.perf_counter() - start) / 5
         while True:
-            process = FORK.Process(target=_save_for_ever, args=(path,))
+            process = FORK.Process(target=_save_for_ever, args=(path, begun := FORK.Event()))
             process.start()
+            begun.wait()  # on a busy machine a process is slow to start
             time.sleep(dice.uniform(0, 6 * typical))
             process.kill()
             process.join()
@@ -147,7 +149,10 @@ def _judged(kind: str, ending: str, content: bytes, watch: _Watch, folder: str) 
 
 def _serve(pipe: Any) -> None:
     """Judge the files that come through a pipe, in a process that cannot take all the memory of the machine."""
+    import gc
     import resource
+
+    gc.freeze()  # what came with the fork, such as folders to be removed, is the parent's to finish
 
     for ending in ENDINGS:  # so that all modules are there
         with tempfile.TemporaryDirectory() as folder:

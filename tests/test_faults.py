@@ -24,7 +24,9 @@ on_linux = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="ne
 
 @pytest.mark.parametrize("ending", faults.ENDINGS)
 def test_a_kill_leaves_the_old_file_or_the_new(ending):
-    assert sum(itertools.islice(faults.kills(ending, random.Random(0)), 12)) > 0  # some in the middle of a file
+    with contextlib.closing(faults.kills(ending, random.Random(0))) as kills:
+        several = list(itertools.islice(kills, 12))
+        assert any(several) or any(itertools.islice(kills, 200))  # some in the middle of a file
 
 
 def test_kills_would_find_a_file_that_is_written_in_place(monkeypatch):
