@@ -22,11 +22,12 @@ from micrograd_cn.ops.shape import need
 from micrograd_cn.recording import Leaf
 from micrograd_cn.tensor import Tensor
 from micrograd_cn.value import Value
-from micrograd_cn.viz.drawing import lines, picture
+from micrograd_cn.viz.derivation import LANGUAGES
+from micrograd_cn.viz.drawing import DIRECTIONS, lines, picture
 from micrograd_cn.viz.formulas import ATOM, Names, Term, number, numbered, written
 from micrograd_cn.viz.rendering import write
 from micrograd_cn.viz.slopes import Link, again, flows, links
-from micrograd_cn.viz.tracing import Operation, Quantity, trace
+from micrograd_cn.viz.tracing import Operation, Quantity, one_of, trace
 
 DIGITS = 4
 MOST = 300  # so many quantities and operations can be followed one by one
@@ -86,8 +87,8 @@ def animate(root: Value | Tensor, params: Any = None, lang: str = "zh", rankdir:
             another ``lang`` or ``rankdir``.
         RuntimeError: if the graph has been freed, or memory that a rule needs has been written, or a value set.
     """
-    need(lang in ("zh", "en"), f"lang must be 'zh' or 'en', not {lang!r}", ValueError)
-    need(rankdir in ("LR", "TB", "RL", "BT"), f"rankdir must be 'LR', 'TB', 'RL' or 'BT', not {rankdir!r}", ValueError)
+    one_of("lang", lang, LANGUAGES)
+    one_of("rankdir", rankdir, DIRECTIONS)
     quantities, operations = trace({"": root}, params)
     size = len(quantities) + len(operations)
     need(bool(operations), "this root has no graph to play: it was given, or computed under no_grad()", ValueError)

@@ -27,7 +27,7 @@ from micrograd_cn.viz.elements import scalars
 from micrograd_cn.viz.folding import LONG, close, excess, shared, shorten
 from micrograd_cn.viz.rendering import Drawing
 from micrograd_cn.viz.slopes import Edge, flows, links
-from micrograd_cn.viz.tracing import Box, Operation, Quantity, involved, names, trace
+from micrograd_cn.viz.tracing import Box, Operation, Quantity, involved, names, one_of, trace
 from micrograd_cn.viz.watching import Spans, watch
 
 FONTS = "Menlo, Consolas, DejaVu Sans Mono, Noto Sans CJK SC, Microsoft YaHei, PingFang SC, monospace"
@@ -39,6 +39,7 @@ LINE = "#737b88"  # arrows and notes: a grey that can be read on white and on bl
 FRAME = {"style": "rounded", "color": LINE, "fontcolor": "#57606a", "labeljust": "l", "margin": "10"}
 TINTS = ("#f6f8fa", "#eceff3")
 
+DIRECTIONS = ("LR", "TB", "RL", "BT")
 DETAILS = ("scalar", "tensor", "module")
 WORDS = ("data", "grad", "shape", "dtype", "op", "local", "flow")
 SHOW = ("data", "grad", "op")
@@ -122,8 +123,9 @@ def draw(root: Any, *inputs: Any, params: Any = None, detail: str | None = None,
         need(not inputs, said, TypeError)
     need(isinstance(show, Iterable), f"show takes words among {', '.join(WORDS)}, not {show!r}", TypeError)
     words = tuple(show.split() if isinstance(show, str) else show)
-    need(rankdir in ("LR", "TB", "RL", "BT"), f"rankdir must be 'LR', 'TB', 'RL' or 'BT', not {rankdir!r}", ValueError)
-    need(detail in (None, *DETAILS), f"detail must be 'scalar', 'tensor' or 'module', not {detail!r}", ValueError)
+    one_of("rankdir", rankdir, DIRECTIONS)
+    if detail is not None:
+        one_of("detail", detail, DETAILS)
     for what, x in (("digits", digits), ("max_nodes", max_nodes)):
         need(isinstance(x, (int, np.integer)), f"{what} must be an integer, not {x!r}", TypeError)
         need(x >= 1, f"{what} must be at least 1, not {x}", ValueError)

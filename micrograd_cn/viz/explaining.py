@@ -23,7 +23,7 @@ from micrograd_cn.viz.derivation import LANGUAGES, SMALL, Explanation, Factor, J
 from micrograd_cn.viz.drawing import norm
 from micrograd_cn.viz.formulas import Names, numbered
 from micrograd_cn.viz.slopes import Link, links
-from micrograd_cn.viz.tracing import Operation, Quantity, trace
+from micrograd_cn.viz.tracing import Operation, Quantity, one_of, trace
 
 MOST_ELEMENTS = 10_000
 
@@ -66,7 +66,7 @@ def explain(loss: Value | Tensor, w: Value | Tensor, *, params: Any = None, inde
             can be told one by one; for an unknown ``lang``.
         IndexError: if ``w`` has no such element.
     """
-    need(lang in LANGUAGES, f"lang must be 'zh' or 'en', not {lang!r}", ValueError)
+    one_of("lang", lang, LANGUAGES)
     for name, n, least in (("digits", digits, 1), ("by_hand", by_hand, 0), ("max_paths", max_paths, 1)):
         need(_whole(n), f"{name} must be an integer, not {n!r}", TypeError)
         need(n >= least, f"{name} must be at least {least}, not {n}", ValueError)
@@ -214,7 +214,7 @@ class _Teller:
     """Names what stands on a path and cuts it into factors."""
 
     def __init__(self, uses: dict[Key, list[_Use]], start: Key, end: Key, elements: bool, names: Names) -> None:
-        self.uses, self.ends, self.elements = uses, (start, end), elements
+        self.uses, self.elements = uses, elements
         self.scalar, self.reached = start[0].shape is None, dict[Key, list[_Use]]()
         self.told: dict[Any, list[_Use]] = defaultdict(list)
         self.joined = Counter(use.target for several in uses.values() for use in several)

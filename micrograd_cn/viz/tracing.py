@@ -157,6 +157,12 @@ def instance(x: Any) -> None:
     need(not isinstance(x, type), f"{name} is a class, not a module: make one of it first, {name}(…)", TypeError)
 
 
+def one_of(name: str, x: Any, options: tuple[str, ...]) -> None:
+    """Refuse an argument that is none of the options."""
+    *first, last = map(repr, options)
+    need(x in options, f"{name} must be {', '.join(first)} or {last}, not {x!r}", ValueError)
+
+
 def names(params: Any) -> tuple[list[tuple[str, Any]], set[int]]:
     """The names that ``params`` gives, and the ids of what it says are parameters."""
     if params is None:
