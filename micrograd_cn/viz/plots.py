@@ -19,47 +19,13 @@ from micrograd_cn.dtypes import get_default_dtype
 from micrograd_cn.extras import need
 from micrograd_cn.nn import Linear, Module
 from micrograd_cn.tensor import Tensor
+from micrograd_cn.viz.labels import CHINESE_FONTS as CHINESE_FONTS, chinese_font as chinese_font, dress, label
 from micrograd_cn.viz.network import evaluating
 
-# In the order in which they are taken.
-CHINESE_FONTS = (
-    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "PingFang SC", "Microsoft YaHei",
-    "Hiragino Sans GB", "Heiti TC", "STHeiti", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "SimHei", "SimSun",
-    "Noto Sans CJK JP", "Noto Serif CJK SC", "Noto Serif CJK JP", "Droid Sans Fallback", "Arial Unicode MS",
-)  # fmt: skip
 CLASSES = ("#2f6fb5", "#d9523f")  # of answers 0 and 1
 CURVES = ((CLASSES[0], "-"), (CLASSES[1], "--"), ("#3a9d5d", "-."), ("#9a7fc2", (0, (1, 1))))  # told apart in grey, too
 MESH = {"cmap": "viridis", "edgecolor": "white", "alpha": 0.9, "zorder": 1}  # of a surface; what lies on it is above
 ROUTE = "#ff7043"  # of a descent: it stands out from all of viridis, and from black and white
-
-
-# --- words -----------------------------------------------------------------------------------------------------------
-
-
-def chinese_font() -> str | None:
-    """The name of a font that matplotlib knows and that has Chinese characters, or None."""
-    known = {font.name for font in need("matplotlib.font_manager", "plot").fontManager.ttflist}
-    return next((name for name in CHINESE_FONTS if name in known), None)
-
-
-def label(chinese: str, english: str) -> str:
-    """The text that can be shown here: ``chinese`` where there is a Chinese font, else ``english``."""
-    return chinese if chinese_font() else english
-
-
-def dress(ax: Any, **texts: str) -> Any:
-    """Set texts of an Axes and show all its Chinese texts in a Chinese font; returns the Axes.
-
-    Args:
-        ax: a matplotlib Axes.
-        **texts: what ``ax.set`` takes: ``title``, ``xlabel`` and so on, as `label` gives them.
-    """
-    ax.set(**texts)
-    if font := chinese_font():
-        for text in ax.findobj(need("matplotlib.text", "plot").Text):
-            if not text.get_text().isascii():
-                text.set_fontfamily([font, "sans-serif"])
-    return ax
 
 
 def save(picture: Any, name: str) -> Any:
